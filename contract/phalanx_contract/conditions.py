@@ -1,0 +1,69 @@
+"""Condition types and reasons of the three resources.
+
+Types are states in PascalCase, reasons are causes in CamelCase (Kubernetes API conventions). Both are closed
+sets: docs/conditions.md documents each with its next step, and a test keeps the two equal.
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class ConditionType(enum.StrEnum):
+    """What is being asserted. `Ready` sums up the others."""
+
+    READY = "Ready"
+    ACCEPTED = "Accepted"
+    """The spec is valid and what it refers to exists."""
+    LOADED = "Loaded"
+    """All workers of the pool hold the artifact that the spec names."""
+    AVAILABLE = "Available"
+    """The pool has its workers running and ready."""
+    PLAN_SERVED = "PlanServed"
+    """All ready workers serve the current plan."""
+    METRICS_AVAILABLE = "MetricsAvailable"
+    """Decisions rest on fresh metrics; False means HOLD."""
+
+
+class ConditionStatus(enum.StrEnum):
+    """The three values that Kubernetes knows."""
+
+    TRUE = "True"
+    FALSE = "False"
+    UNKNOWN = "Unknown"
+
+
+class Reason(enum.StrEnum):
+    """Why a condition has its status. Worker load reasons (`LoadReason`) appear as reasons too."""
+
+    # Accepted
+    VALID = "Valid"
+    INVALID_NAME = "InvalidName"
+    INVALID_SPEC = "InvalidSpec"
+    POOL_NOT_FOUND = "PoolNotFound"
+    ENSEMBLE_NOT_FOUND = "EnsembleNotFound"
+    ENSEMBLE_NOT_ACCEPTED = "EnsembleNotAccepted"
+    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 - a reason, not a password
+    CLAIM_NOT_MOUNTED = "ClaimNotMounted"
+    TOO_MANY = "TooMany"
+    # Loaded, Available, PlanServed
+    NO_WORKERS = "NoWorkers"
+    WORKERS_STARTING = "WorkersStarting"
+    WORKERS_READY = "WorkersReady"
+    WORKERS_UNSCHEDULABLE = "WorkersUnschedulable"
+    WORKERS_CRASHING = "WorkersCrashing"
+    LOADING = "Loading"
+    SERVING = "Serving"
+    PLAN_PENDING = "PlanPending"
+    PLAN_CURRENT = "PlanCurrent"
+    # MetricsAvailable
+    METRICS_FRESH = "MetricsFresh"
+    METRICS_MISSING = "MetricsMissing"
+    METRICS_STALE = "MetricsStale"
+    METRICS_UNREACHABLE = "MetricsUnreachable"
+    # Ready
+    NOT_ACCEPTED = "NotAccepted"
+    NOT_LOADED = "NotLoaded"
+    NOT_AVAILABLE = "NotAvailable"
+    PAUSED = "Paused"
+    UNKNOWN = "Unknown"

@@ -1,0 +1,38 @@
+"""Names that the operator writes into a pod and the worker reads there: paths, ports, variables, headers."""
+
+from __future__ import annotations
+
+from typing import Final
+
+GROUP: Final = "phalanx.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+FIELD_MANAGER: Final = "phalanx-operator"
+
+PLAN_DIR: Final = "/etc/phalanx/plan"
+"""Where the pod mounts the plan's ConfigMaps."""
+CLAIMS_DIR: Final = "/var/lib/phalanx/claims"
+"""Where the pod mounts PersistentVolumeClaims: `pvc://NAME/PATH` is `CLAIMS_DIR/NAME/PATH`."""
+CACHE_DIR: Final = "/var/cache/phalanx"
+"""Local copies of artifacts, by digest."""
+
+HTTP_PORT: Final = 8080
+HTTP_PORT_NAME: Final = "http"
+
+ENV_HOST: Final = "PHALANX_HOST"
+ENV_PORT: Final = "PHALANX_PORT"
+ENV_PLAN_DIR: Final = "PHALANX_PLAN_DIR"
+ENV_CLAIMS_DIR: Final = "PHALANX_CLAIMS_DIR"
+ENV_CACHE_DIR: Final = "PHALANX_CACHE_DIR"
+ENV_DEVICE: Final = "PHALANX_DEVICE"
+ENV_POD_NAME: Final = "PHALANX_POD_NAME"
+
+ANNOTATION_PLAN: Final = f"{GROUP}/plan"
+"""The plan's hash on the pods: touched by the operator so that the kubelet syncs the ConfigMaps at once."""
+
+HEADER_TENANT: Final = "X-Phalanx-Tenant"
+HEADER_STUDENTS: Final = "X-Phalanx-Students"
+HEADER_EXIT_ROW: Final = "X-Phalanx-Exit-Row"
+"""The row after which the answer left, or `final`; with several texts, one value for each, comma-separated."""
+HEADER_FIDELITY: Final = "X-Phalanx-Fidelity"
+HEADER_PLAN: Final = "X-Phalanx-Plan"

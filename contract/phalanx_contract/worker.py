@@ -1,0 +1,114 @@
+"""What a worker says of itself: `GET /phalanx/status`, read-only.
+
+The operator needs more than a metric can carry without unbounded labels: which model or adapter failed,
+and what its owner should do.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from phalanx_contract.errors import FieldError
+
+STATUS_PATH: Final = "/phalanx/status"
+
+
+class LoadState(enum.StrEnum):
+    """Where a model or an adapter stands in this worker."""
+
+    LOADING = "Loading"
+    SERVING = "Serving"
+    FAILED = "Failed"
+
+
+class LoadReason(enum.StrEnum):
+    """Why something is not served. Each is documented in docs/conditions.md."""
+
+    NONE = ""
+    FETCH_FAILED = "FetchFailed"
+    """The store could not be read; retried with back-off."""
+    ARTIFACT_NOT_FOUND = "ArtifactNotFound"
+    """There is nothing at the URI; retried with back-off."""
+    DIGEST_MISMATCH = "DigestMismatch"
+    """The artifact is not the one that the digest names; permanent until the resource changes."""
+    ARTIFACT_CORRUPT = "ArtifactCorrupt"
+    """A file of the artifact is damaged or missing; the message names the file."""
+    ARTIFACT_UNSUPPORTED = "ArtifactUnsupported"
+    """The artifact is whole but outside of what this worker serves (format, classes, geometry)."""
+    STUDENTS_OUT_OF_RANGE = "StudentsOutOfRange"
+    """The plan asks for more students than the artifact has."""
+    BASE_MISMATCH = "BaseMismatch"
+    """The adapter was trained on another ensemble artifact."""
+    OUT_OF_MEMORY = "OutOfMemory"
+    """The device or the host has no room."""
+    INTERNAL = "InternalError"
+    """A defect of the worker; its log has the trace."""
+
+
+class _Record(msgspec.Struct, frozen=True, kw_only=True):
+    """Read leniently: during a rollout an older operator must understand a newer worker."""
+
+
+class AdapterReport(_Record, frozen=True):
+    """An adapter that is not served yet, or not at all. Adapters of the plan without a report are served."""
+
+    ensemble: str
+    name: str
+    digest: str
+    state: LoadState
+    reason: LoadReason = LoadReason.NONE
+    message: str = ""
+
+
+class EnsembleReport(_Record, frozen=True):
+    """One ensemble of the plan in this worker.
+
+    `field` is the path in the StudentEnsemble that the owner should change, such as `spec.artifact.digest`.
+    `agreement[k-1]` is the share of held-out rows on which k students answer as all of them do;
+    `accuracy[k-1]` is their held-out accuracy. Both come from the artifact's manifest; empty if unknown.
+    `digest` is the artifact that answers now; `wanted_digest` the one that the plan names.
+    """
+
+    name: str
+    wanted_digest: str
+    state: LoadState
+    digest: str = ""
+    field: str = ""
+    reason: LoadReason = LoadReason.NONE
+    message: str = ""
+    students: int = 0
+    rows: int = 0
+    ramps: int = 0
+    classes: int = 0
+    agreement: tuple[float, ...] = ()
+    accuracy: tuple[float, ...] = ()
+
+
+class WorkerStatus(_Record, frozen=True):
+    """The whole report. `plan` is the hash of the plan being served, empty before the first one."""
+
+    plan: str = ""
+    plan_error: Annotated[str, Meta(max_length=4096)] = ""
+    ready: bool = False
+    draining: bool = False
+    version: str = ""
+    ensembles: tuple[EnsembleReport, ...] = ()
+    adapters: tuple[AdapterReport, ...] = ()
+
+
+def parse_status(data: bytes) -> WorkerStatus:
+    """Read a worker's report.
+
+    Raises:
+        FieldError: not JSON, or a field of the wrong type.
+    """
+    try:
+        return msgspec.json.decode(data, type=WorkerStatus)
+    except UnicodeDecodeError as error:
+        raise FieldError("", f"not UTF-8: {error}") from error
+    except msgspec.DecodeError as error:
+        raise FieldError.of(error) from error

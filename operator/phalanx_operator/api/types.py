@@ -1,0 +1,167 @@
+"""Specs of the three resources as frozen types, every default filled in.
+
+These are what `decide/` and `build/` work on; `api.parse` makes them from the dictionaries of the Kubernetes
+API and reports what is wrong with the path of the field.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from phalanx_contract.plan import Artifact
+
+Manifest = dict[str, Any]
+"""A Kubernetes object as plain JSON data: the one place where `Any` is at home."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A namespaced name."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Meta:
+    """The parts of an object's metadata that decisions and owner references need."""
+
+    key: Key
+    uid: str = ""
+    generation: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict)
+    deleting: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Replicas:
+    """Bounds, and `count`, which the scale subresource writes: the live count is `count` clamped, else `min`."""
+
+    min: int = 1
+    max: int = 1
+    count: int | None = None
+
+    @property
+    def desired(self) -> int:
+        """The number of workers to run."""
+        return min(max(self.min if self.count is None else self.count, self.min), self.max)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Worker:
+    """Knobs of the pod template. `resources`, `tolerations` and `env` are passed through unchanged."""
+
+    image: str
+    image_pull_policy: str | None = None
+    image_pull_secrets: tuple[str, ...] = ()
+    resources: Manifest = field(default_factory=dict)
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: tuple[Manifest, ...] = ()
+    runtime_class: str | None = None
+    priority_class: str | None = None
+    env: tuple[Manifest, ...] = ()
+    device: str = "auto"
+    termination_grace_s: int = 60
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rollout:
+    """Both in pods. Surge is off by default: with every GPU taken, a surge pod would wait for ever."""
+
+    max_surge: int = 0
+    max_unavailable: int = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MetricsSource:
+    """Where the operator reads metrics: a Prometheus, or with no URL the pods' own /metrics."""
+
+    prometheus_url: str | None = None
+    interval_s: float = 10.0
+    stale_after_s: float = 60.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AdapterCache:
+    """Room for adapters in each worker: slots on the device, bytes on the host."""
+
+    device_slots: int = 64
+    host_bytes: int = 1 << 30
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServingPool:
+    """The hardware: one Deployment of workers."""
+
+    meta: Meta
+    worker: Worker
+    replicas: Replicas = Replicas()
+    objective_p99_s: float = 0.05
+    rollout: Rollout = Rollout()
+    metrics: MetricsSource = MetricsSource()
+    adapter_cache: AdapterCache = AdapterCache()
+    claims: tuple[str, ...] = ()
+    paused: bool = False
+    recommend_only: bool = False
+
+
+class ExitsMode(enum.StrEnum):
+    """How the thresholds of the ramps come about."""
+
+    OFF = "Off"
+    FIXED = "Fixed"
+    AUTO = "Auto"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exits:
+    """Early exits. `thresholds` is used by `Fixed` alone: one value for each ramp row, from row 0."""
+
+    mode: ExitsMode = ExitsMode.OFF
+    thresholds: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Accuracy:
+    """How much agreement with the full grid may be spent: always, and during a burst."""
+
+    loss: float = 0.01
+    burst_loss: float = 0.03
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Students:
+    """Bounds of the number of students; no max means all that the artifact has."""
+
+    min: int = 1
+    max: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StudentEnsemble:
+    """The model."""
+
+    meta: Meta
+    pool: str
+    artifact: Artifact
+    students: Students = Students()
+    exits: Exits = Exits()
+    accuracy: Accuracy = Accuracy()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TenantAdapter:
+    """One tenant on one ensemble. `api_key_secret` names a Secret with the key `apiKey`."""
+
+    meta: Meta
+    ensemble: str
+    artifact: Artifact
+    weight: int = 1
+    rate_tokens_per_s: float | None = None
+    api_key_secret: str | None = None

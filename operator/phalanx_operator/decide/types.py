@@ -1,0 +1,105 @@
+"""What decisions read and what they return. Pure data: time comes in as an argument."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+
+class Action(enum.StrEnum):
+    """What a decision does to the operating point."""
+
+    RAISE = "Raise"
+    LOWER = "Lower"
+    STAY = "Stay"
+    """The data were read and call for no change."""
+    HOLD = "Hold"
+    """The data do not allow a decision; what was decided before stays in force."""
+
+
+class DecisionReason(enum.StrEnum):
+    """Why. docs/decisions.md documents each; a test keeps the two equal."""
+
+    METRICS_MISSING = "MetricsMissing"
+    METRICS_STALE = "MetricsStale"
+    METRICS_INVALID = "MetricsInvalid"
+    ARTIFACT_UNKNOWN = "ArtifactUnknown"
+    PAUSED = "Paused"
+    COOLING_DOWN = "CoolingDown"
+    SPEC_BOUNDS = "SpecBounds"
+    WITHIN_OBJECTIVE = "WithinObjective"
+    OBJECTIVE_MISSED = "ObjectiveMissed"
+    OVERLOADED = "Overloaded"
+    HEADROOM = "Headroom"
+    AT_FLOOR = "AtFloor"
+    AT_CEILING = "AtCeiling"
+    EXITS_OFF = "ExitsOff"
+    EXITS_FIXED = "ExitsFixed"
+    EXITS_TOO_FEW_SAMPLES = "TooFewSamples"
+    EXITS_WITHIN_BUDGET = "WithinAccuracyBudget"
+    EXITS_OVER_BUDGET = "OverAccuracyBudget"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RampHistogram:
+    """One ramp's exit scores since an earlier reading: cumulative counts by upper bound, as Prometheus gives them.
+
+    `agrees[i]` and `differs[i]` count texts whose score is at most `bounds[i]`.
+    """
+
+    row: int
+    bounds: tuple[float, ...]
+    agrees: tuple[float, ...]
+    differs: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EnsembleMetrics:
+    """One ensemble's load over the last window, summed over the live workers. None means unknown, never zero."""
+
+    requests_per_s: float | None = None
+    tokens_per_s: float | None = None
+    p99_s: float | None = None
+    queue_tokens: float | None = None
+    shed_per_s: float | None = None
+    capacity_tokens_per_s: Mapping[int, float] = field(default_factory=dict)
+    ramps: tuple[RampHistogram, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Observation:
+    """What was seen of one pool's load. `at` is the time of the newest sample, in the clock of `now`.
+
+    `problem` is empty, or says in a sentence why there are no metrics (then HOLD).
+    """
+
+    at: float | None
+    workers: int
+    busy_share: float | None = None
+    ensembles: Mapping[str, EnsembleMetrics] = field(default_factory=dict)
+    problem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArtifactFacts:
+    """What the workers report of the artifact that is served: needed to spend accuracy knowingly."""
+
+    students: int
+    rows: int
+    ramps: int
+    agreement: tuple[float, ...] = ()
+
+
+State = TypeVar("State")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision(Generic[State]):
+    """The outcome: the new state, what was done, why in one word, and why in a sentence with the numbers."""
+
+    state: State
+    action: Action
+    reason: DecisionReason
+    message: str
