@@ -105,7 +105,7 @@ class Ensemble(_Frozen, frozen=True):
         _unique("adapters", (adapter.name for adapter in self.adapters))
 
 
-class Plan(_Frozen, frozen=True):
+class Plan(_Frozen, frozen=True, omit_defaults=False):
     """What the workers of one pool serve. `objective_p99_s` is the latency objective in seconds."""
 
     namespace: Namespace
