@@ -1,0 +1,1 @@
+"""Local mode: the same resources, decisions and manifests with processes for pods and a dictionary for a cluster."""
