@@ -1,0 +1,1 @@
+"""End to end on a real control plane, with processes for pods."""
