@@ -35,6 +35,8 @@ class Meta:
     key: Key
     uid: str = ""
     generation: int = 0
+    created: str = ""
+    """creationTimestamp (ISO 8601): where there is no room for all, the oldest stay."""
     labels: Mapping[str, str] = field(default_factory=dict)
     deleting: bool = False
 
@@ -55,9 +57,12 @@ class Replicas:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Worker:
-    """Knobs of the pod template. `resources`, `tolerations` and `env` are passed through unchanged."""
+    """Knobs of the pod template. `resources`, `tolerations` and `env` are passed through unchanged.
 
-    image: str
+    An empty `image` means the worker image of the operator's own release.
+    """
+
+    image: str = ""
     image_pull_policy: str | None = None
     image_pull_secrets: tuple[str, ...] = ()
     resources: Manifest = field(default_factory=dict)
@@ -100,7 +105,7 @@ class ServingPool:
     """The hardware: one Deployment of workers."""
 
     meta: Meta
-    worker: Worker
+    worker: Worker = field(default_factory=Worker)
     replicas: Replicas = Replicas()
     objective_p99_s: float = 0.05
     rollout: Rollout = Rollout()

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from phalanx_contract.conditions import Reason
+from phalanx_contract.worker import WorkerStatus
+
 
 class Action(enum.StrEnum):
     """What a decision does to the operating point."""
@@ -35,6 +38,8 @@ class DecisionReason(enum.StrEnum):
     HEADROOM = "Headroom"
     AT_FLOOR = "AtFloor"
     AT_CEILING = "AtCeiling"
+    REPLICAS_COUNT = "ReplicasCount"
+    REPLICAS_KEPT = "ReplicasKept"
     EXITS_OFF = "ExitsOff"
     EXITS_FIXED = "ExitsFixed"
     EXITS_TOO_FEW_SAMPLES = "TooFewSamples"
@@ -57,7 +62,11 @@ class RampHistogram:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EnsembleMetrics:
-    """One ensemble's load over the last window, summed over the live workers. None means unknown, never zero."""
+    """One ensemble's load over the last window, summed over the live workers. None means unknown, never zero.
+
+    `p99_s` is None where nothing was answered in the window. NaN, infinite and negative values may be passed on as
+    they were read: decisions answer them with HOLD.
+    """
 
     requests_per_s: float | None = None
     tokens_per_s: float | None = None
@@ -90,6 +99,54 @@ class ArtifactFacts:
     rows: int
     ramps: int
     agreement: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Missed:
+    """A number of students whose p99 missed the objective, and the load at which it did."""
+
+    students: int
+    tokens_per_s: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StudentsState:
+    """What was decided of the number of students, for the artifact `digest`.
+
+    `ceiling` None means all that the artifact has. `lowered` says that load keeps the ceiling below what spec and
+    artifact allow. `changed_at` is the time of the last change that load caused, in the clock of `now`.
+    """
+
+    digest: str = ""
+    floor: int = 1
+    ceiling: int | None = None
+    lowered: bool = False
+    changed_at: float | None = None
+    missed: Missed | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExitsState:
+    """What was decided of the ramps' thresholds, by row, for the artifact `digest`."""
+
+    digest: str = ""
+    thresholds: tuple[float, ...] = ()
+    raised_at: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkerView:
+    """One pod of a pool, not counting those that terminate.
+
+    `report` is None where the worker did not answer. `problem` is `WorkersUnschedulable` or `WorkersCrashing`
+    with a message where the pod's status says so.
+    """
+
+    name: str
+    ready: bool
+    report: WorkerStatus | None = None
+    problem: Reason | None = None
+    message: str = ""
 
 
 State = TypeVar("State")

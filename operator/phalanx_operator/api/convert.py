@@ -1,0 +1,50 @@
+"""Parts of a checked ServingPool, defaults filled in -> types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from phalanx_operator.api.types import AdapterCache, MetricsSource, Replicas, Rollout, Worker
+from phalanx_operator.api.units import parse_duration, parse_quantity
+
+
+def worker(spec: Mapping[str, Any]) -> Worker:
+    """The knobs of the pod template."""
+    return Worker(
+        image=spec.get("image", ""),
+        image_pull_policy=spec.get("imagePullPolicy"),
+        image_pull_secrets=tuple(secret["name"] for secret in spec.get("imagePullSecrets", ())),
+        resources=dict(spec.get("resources", {})),
+        node_selector=dict(spec.get("nodeSelector", {})),
+        tolerations=tuple(spec.get("tolerations", ())),
+        runtime_class=spec.get("runtimeClassName"),
+        priority_class=spec.get("priorityClassName"),
+        env=tuple(spec.get("env", ())),
+        device=spec["device"],
+        termination_grace_s=spec["terminationGracePeriodSeconds"],
+    )
+
+
+def replicas(spec: Mapping[str, Any]) -> Replicas:
+    """Bounds and count; no max means as many as min, and at least one."""
+    return Replicas(min=spec["min"], max=spec.get("max", max(spec["min"], 1)), count=spec["count"])
+
+
+def rollout(spec: Mapping[str, Any]) -> Rollout:
+    """How pods are replaced."""
+    return Rollout(max_surge=spec["maxSurge"], max_unavailable=spec["maxUnavailable"])
+
+
+def metrics(spec: Mapping[str, Any]) -> MetricsSource:
+    """Where decisions read the load."""
+    return MetricsSource(
+        prometheus_url=spec.get("prometheus", {}).get("url"),
+        interval_s=parse_duration(spec["interval"]),
+        stale_after_s=parse_duration(spec["staleAfter"]),
+    )
+
+
+def adapter_cache(spec: Mapping[str, Any]) -> AdapterCache:
+    """Room for adapters."""
+    return AdapterCache(device_slots=spec["deviceSlots"], host_bytes=parse_quantity(spec["hostMemory"]))

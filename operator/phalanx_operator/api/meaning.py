@@ -1,0 +1,89 @@
+"""Checks that a schema cannot express: what a URI, a duration or an environment variable means.
+
+They read a spec whose form was checked before; paths that the schema found faulty are the caller's to leave out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from phalanx_operator.api.issues import SpecIssue
+from phalanx_operator.api.units import parse_duration
+
+RESERVED_ENV: Final = "PHALANX_"
+_BUCKETS: Final = ("s3", "gs", "http", "https")
+
+_DURATIONS: Final = (
+    ("spec.objective.p99", ("objective", "p99"), 0.0005, 600.0),
+    ("spec.metrics.interval", ("metrics", "interval"), 1.0, 3600.0),
+    ("spec.metrics.staleAfter", ("metrics", "staleAfter"), 1.0, 86400.0),
+)
+
+
+def meaning_issues(kind: str, spec: Mapping[str, Any]) -> Iterator[SpecIssue]:
+    """Faults of one kind's spec, as far as its form allows to look."""
+    if kind == "ServingPool":
+        yield from _durations(spec)
+        yield from _environment(spec)
+        return
+    artifact = spec.get("artifact")
+    uri = artifact.get("uri") if isinstance(artifact, Mapping) else None
+    if isinstance(uri, str) and (fault := uri_fault(uri)):
+        yield SpecIssue("spec.artifact.uri", fault)
+
+
+def uri_fault(uri: str) -> str:
+    """What is wrong with an artifact's URI, empty if nothing."""
+    try:
+        parts = urlsplit(uri)
+        parts.port  # noqa: B018 - reading it is the check
+    except ValueError as error:
+        return f"{uri!r} is not a URI ({error})"
+    if parts.username or parts.password:
+        return "holds credentials, which everyone who may read the plan would see; use the pod's own identity instead"
+    if ".." in parts.path.split("/"):
+        return "must not contain '..'; write the path without it"
+    if parts.scheme == "file" and (parts.netloc or not parts.path.startswith("/")):
+        return f"must have three slashes and an absolute path: file:///{parts.netloc}{parts.path}"
+    if parts.scheme == "pvc" and not parts.netloc:
+        return "lacks the claim; write pvc://CLAIM/PATH"
+    if parts.scheme in _BUCKETS and not parts.netloc:
+        return f"lacks the {'host' if parts.scheme.startswith('http') else 'bucket'} after {parts.scheme}://"
+    return ""
+
+
+def claim_of(uri: str) -> str | None:
+    """The PersistentVolumeClaim that a `pvc://` URI reads from."""
+    parts = urlsplit(uri)
+    return parts.netloc if parts.scheme == "pvc" else None
+
+
+def _durations(spec: Mapping[str, Any]) -> Iterator[SpecIssue]:
+    for field, path, low, high in _DURATIONS:
+        group = spec.get(path[0])
+        text = group.get(path[1]) if isinstance(group, Mapping) else None
+        try:
+            seconds = parse_duration(text) if isinstance(text, str) else low
+        except ValueError:
+            continue
+        if not low <= seconds <= high:
+            yield SpecIssue(field, f"{text} is not within {low:g}s and {high:g}s")
+
+
+def _environment(spec: Mapping[str, Any]) -> Iterator[SpecIssue]:
+    worker = spec.get("worker")
+    entries = worker.get("env") if isinstance(worker, Mapping) else None
+    seen: set[str] = set()
+    for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+        field = f"spec.worker.env[{index}].name"
+        name = entry.get("name") if isinstance(entry, Mapping) else None
+        if not isinstance(name, str) or not name:
+            yield SpecIssue(field, "is required; give the variable a name")
+        elif name.startswith(RESERVED_ENV):
+            yield SpecIssue(field, f"{name} belongs to the operator; remove it")
+        elif name in seen:
+            yield SpecIssue(field, f"{name} is there twice; remove one")
+        else:
+            seen.add(name)

@@ -1,0 +1,108 @@
+"""Rules that tie two fields, or a field and the name, together.
+
+Each is written twice side by side: in CEL for API servers that know it, and in Python, because older ones do not
+and local mode has no API server at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from phalanx_contract.conditions import Reason
+from phalanx_contract.limits import MAX_NAME, MAX_POOL_NAME
+from phalanx_operator.api.schema.shared import POOL_NAME
+from phalanx_operator.api.units import parse_duration
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """`holds` gets the value at the path `at` (defaults filled in); `field` is what the user should change."""
+
+    at: tuple[str, ...]
+    cel: str
+    holds: Callable[[dict[str, Any]], bool]
+    field: str
+    message: str
+    reason: Reason = Reason.INVALID_SPEC
+
+
+def _name_fits(longest: int) -> Rule:
+    return Rule(
+        at=(),
+        cel=f"size(self.metadata.name) <= {longest}",
+        holds=lambda whole: len(whole["metadata"]["name"]) <= longest,
+        field="metadata.name",
+        message=f"must have at most {longest} characters, because children's names are made from it; "
+        "create it under a shorter name",
+        reason=Reason.INVALID_NAME,
+    )
+
+
+_POOL: Final = (
+    _name_fits(MAX_POOL_NAME),
+    Rule(
+        at=(),
+        cel=f"self.metadata.name.matches('{POOL_NAME}')",
+        holds=lambda whole: "." not in whole["metadata"]["name"] and whole["metadata"]["name"][:1].isalpha(),
+        field="metadata.name",
+        message="must start with a letter and hold no dots, because the Service takes the same name; "
+        "create it under another name",
+        reason=Reason.INVALID_NAME,
+    ),
+    Rule(
+        at=("spec", "replicas"),
+        cel="!has(self.max) || self.min <= self.max",
+        holds=lambda replicas: "max" not in replicas or replicas["min"] <= replicas["max"],
+        field="spec.replicas.min",
+        message="must not be above spec.replicas.max; lower min or raise max",
+    ),
+    Rule(
+        at=("spec", "rollout"),
+        cel="self.maxSurge + self.maxUnavailable > 0",
+        holds=lambda rollout: rollout["maxSurge"] + rollout["maxUnavailable"] > 0,
+        field="spec.rollout.maxUnavailable",
+        message="must not be 0 together with spec.rollout.maxSurge, or no pod could ever be replaced; "
+        "set one of them to 1",
+    ),
+    Rule(
+        at=("spec", "metrics"),
+        cel="duration(self.interval) <= duration(self.staleAfter)",
+        holds=lambda metrics: parse_duration(metrics["interval"]) <= parse_duration(metrics["staleAfter"]),
+        field="spec.metrics.staleAfter",
+        message="must not be below spec.metrics.interval, or every sample would be stale; raise staleAfter",
+    ),
+)
+_ENSEMBLE: Final = (
+    _name_fits(MAX_NAME),
+    Rule(
+        at=("spec", "students"),
+        cel="!has(self.max) || self.min <= self.max",
+        holds=lambda students: "max" not in students or students["min"] <= students["max"],
+        field="spec.students.min",
+        message="must not be above spec.students.max; lower min or raise max",
+    ),
+    Rule(
+        at=("spec", "exits"),
+        cel="(self.mode == 'Fixed') == has(self.thresholds)",
+        holds=lambda exits: (exits["mode"] == "Fixed") == ("thresholds" in exits),
+        field="spec.exits.thresholds",
+        message="go with mode Fixed and with it alone; add thresholds, or leave them out and set mode to Off or Auto",
+    ),
+    Rule(
+        at=("spec", "accuracy"),
+        cel="self.loss <= self.burstLoss",
+        holds=lambda accuracy: accuracy["loss"] <= accuracy["burstLoss"],
+        field="spec.accuracy.burstLoss",
+        message="must not be below spec.accuracy.loss; raise burstLoss or lower loss",
+    ),
+)
+_ADAPTER: Final = (_name_fits(MAX_NAME),)
+
+_RULES: Final = {"ServingPool": _POOL, "StudentEnsemble": _ENSEMBLE, "TenantAdapter": _ADAPTER}
+
+
+def rules_of(kind: str) -> tuple[Rule, ...]:
+    """The rules of one kind."""
+    return _RULES[kind]

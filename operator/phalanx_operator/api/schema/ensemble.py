@@ -1,0 +1,64 @@
+"""Spec of the StudentEnsemble: the model."""
+
+from __future__ import annotations
+
+from phalanx_contract.limits import MAX_ROWS, MAX_STUDENTS
+from phalanx_operator.api.schema.fields import Schema, array, integer, number, obj, string
+from phalanx_operator.api.schema.shared import artifact, pool_name
+
+
+def spec() -> Schema:
+    """Pool and artifact are the user's; the rest has defaults."""
+    return obj(
+        "One model: where it is served, what it is, and how far load may cut it.",
+        {
+            "pool": pool_name("ServingPool in the same namespace that serves it."),
+            "artifact": artifact("ensemble"),
+            "students": obj(
+                "How many students answer. The number moves with the load within these bounds.",
+                {
+                    "min": integer("Fewest students, also in a burst.", low=1, high=MAX_STUDENTS, default=1),
+                    "max": integer("Most students. When left out, all of the artifact.", low=1, high=MAX_STUDENTS),
+                },
+                default={},
+            ),
+            "exits": _exits(),
+            "accuracy": _accuracy(),
+        },
+        required=("pool", "artifact"),
+    )
+
+
+def _exits() -> Schema:
+    return obj(
+        "Early exits: a ramp after a row answers texts that it is sure of.",
+        {
+            "mode": string(
+                "Off: every text runs through all rows. Fixed: with the thresholds given. Auto: thresholds from the "
+                "ramps' measured agreement, within the accuracy budget.",
+                enum=("Off", "Fixed", "Auto"),
+                default="Off",
+            ),
+            "thresholds": array(
+                "For mode Fixed: one for each ramp, from row 0. A text exits where 1 - confidence is below it, so 0 "
+                "never exits.",
+                number("Threshold of one ramp.", low=0, high=1),
+                longest=MAX_ROWS,
+            ),
+        },
+        default={},
+    )
+
+
+def _accuracy() -> Schema:
+    return obj(
+        "Budget of answers that may differ from those of the full grid (all students, all rows), for exits and "
+        "dropped students together.",
+        {
+            "loss": number("Share of texts in normal operation.", low=0, high=1, default=0.01),
+            "burstLoss": number(
+                "Share of texts while load keeps students dropped; not below loss.", low=0, high=1, default=0.03
+            ),
+        },
+        default={},
+    )

@@ -1,0 +1,177 @@
+"""Spec of the ServingPool: the hardware."""
+
+from __future__ import annotations
+
+from phalanx_operator.api.schema.fields import (
+    Schema,
+    array,
+    boolean,
+    duration,
+    integer,
+    obj,
+    opaque,
+    quantity,
+    string,
+    strings_by_name,
+)
+from phalanx_operator.api.schema.shared import NAME
+
+
+def spec() -> Schema:
+    """Everything but the metadata has a default."""
+    return obj(
+        "The hardware and how it is run: one Deployment of workers.",
+        {
+            "replicas": _replicas(),
+            "objective": obj(
+                "What the pool's users are promised.",
+                {
+                    "p99": duration(
+                        "Latency that 99 of 100 texts should stay below, from the end of tokenization to the answer. "
+                        "Students are dropped, and at last requests refused with 429, to keep it.",
+                        default="50ms",
+                    )
+                },
+                default={},
+            ),
+            "worker": _worker(),
+            "rollout": _rollout(),
+            "metrics": _metrics(),
+            "adapters": _adapters(),
+            "artifacts": _artifacts(),
+            "paused": boolean("Leave the pool as it is: no changes to children, no decisions.", default=False),
+            "recommendOnly": boolean(
+                "Make decisions and show them in status, but do not apply them: students and thresholds stay where "
+                "the spec puts them.",
+                default=False,
+            ),
+        },
+        default={},
+    )
+
+
+def _replicas() -> Schema:
+    return obj(
+        "Number of workers.",
+        {
+            "min": integer("Fewest workers. 0 allows the pool to be switched off.", low=0, high=1000, default=1),
+            "max": integer("Most workers. When left out, as many as min (at least 1).", low=1, high=1000),
+            "count": integer(
+                "Workers wanted now. The scale subresource (kubectl scale, a HorizontalPodAutoscaler) writes it; it is "
+                "held between min and max.",
+                low=0,
+                high=1000,
+                default=1,
+            ),
+        },
+        default={},
+    )
+
+
+def _worker() -> Schema:
+    return obj(
+        "Knobs of the pods.",
+        {
+            "image": string("Image of the worker. When left out, the one of the operator's release.", length=(1, 512)),
+            "imagePullPolicy": string("When to pull the image.", enum=("Always", "IfNotPresent", "Never")),
+            "imagePullSecrets": array(
+                "Secrets to pull the image with.",
+                obj(
+                    "A Secret in the namespace of the pool.",
+                    {"name": string("Name of the Secret.", pattern=NAME)},
+                    required=("name",),
+                ),
+                longest=16,
+            ),
+            "resources": opaque(
+                "Requests and limits of the container, as in a pod; a GPU is asked for here, for example limits: "
+                "nvidia.com/gpu: 1."
+            ),
+            "nodeSelector": strings_by_name("Labels that a node must have."),
+            "tolerations": array("Taints that the pods tolerate, as in a pod.", opaque("A toleration."), longest=32),
+            "runtimeClassName": string("RuntimeClass of the pods, where the GPU runtime needs one.", pattern=NAME),
+            "priorityClassName": string("PriorityClass of the pods.", pattern=NAME),
+            "env": array(
+                "Environment variables of the container, as in a pod. Those that start with PHALANX_ belong to the "
+                "operator.",
+                opaque("A name with a value, or with valueFrom."),
+                longest=64,
+            ),
+            "device": string(
+                "What computes; auto takes the GPU where there is one.", enum=("auto", "cpu", "cuda"), default="auto"
+            ),
+            "terminationGracePeriodSeconds": integer(
+                "Seconds in which a worker finishes its requests before it is killed.", low=1, high=3600, default=60
+            ),
+        },
+        default={},
+    )
+
+
+def _rollout() -> Schema:
+    return obj(
+        "How pods are replaced when their template changes. A change of students, thresholds or adapters replaces "
+        "none.",
+        {
+            "maxSurge": integer(
+                "Pods above the wanted number. 0, because with every GPU taken a further pod would wait for ever.",
+                low=0,
+                high=1000,
+                default=0,
+            ),
+            "maxUnavailable": integer(
+                "Pods that may be missing meanwhile. Not 0 together with maxSurge 0.", low=0, high=1000, default=1
+            ),
+        },
+        default={},
+    )
+
+
+def _metrics() -> Schema:
+    return obj(
+        "Where decisions read the load.",
+        {
+            "prometheus": obj(
+                "A Prometheus that scrapes the workers. When left out, the operator reads the pods' /metrics itself.",
+                {
+                    "url": string(
+                        "Base URL of its HTTP API, such as http://prometheus.monitoring:9090.",
+                        pattern=r"^https?://\S+$",
+                        length=(8, 2048),
+                    )
+                },
+                required=("url",),
+            ),
+            "interval": duration("Time between two decisions.", default="10s"),
+            "staleAfter": duration(
+                "Age at which the newest sample no longer counts; decisions then hold what they had.", default="60s"
+            ),
+        },
+        default={},
+    )
+
+
+def _adapters() -> Schema:
+    return obj(
+        "Room for tenants' adapters in each worker.",
+        {
+            "deviceSlots": integer("Adapters held on the device at a time.", low=1, high=4096, default=64),
+            "hostMemory": quantity("Host memory for adapters that are not on the device.", default="1Gi"),
+        },
+        default={},
+    )
+
+
+def _artifacts() -> Schema:
+    return obj(
+        "Where artifacts come from.",
+        {
+            "claims": array(
+                "PersistentVolumeClaims in the pool's namespace, mounted read-only; pvc://CLAIM/PATH reads from them.",
+                string("Name of a claim.", pattern=NAME),
+                longest=16,
+                kind="set",
+            )
+        },
+        default={},
+    )

@@ -1,0 +1,124 @@
+"""Statuses of the three kinds: conditions, the latest decisions, and what the workers serve.
+
+Nothing here changes every second: a decision that says the same again is not written again.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from phalanx_contract.limits import MAX_ADAPTERS, MAX_ENSEMBLES, MAX_ROWS, MAX_STUDENTS
+from phalanx_operator.api.schema.fields import Schema, array, integer, number, obj, string
+
+MAX_MESSAGE: Final = 2048
+"""Characters of a message; longer ones are cut."""
+
+_MAX_INT64: Final = 2**53
+_TIME: Final = {"type": "string", "format": "date-time"}
+
+
+def pool() -> Schema:
+    """What a ServingPool shows; replicas and selector serve the scale subresource."""
+    return _status(
+        {
+            "replicas": integer("Workers there are, ready or not.", low=0, high=100_000),
+            "readyReplicas": integer("Workers that are ready.", low=0, high=100_000),
+            "selector": string("Label selector of the workers, as text.", length=(0, 1024)),
+            "plan": obj(
+                "What the workers are told to serve.",
+                {
+                    "hash": string("Content hash of the plan, as in the header X-Phalanx-Plan.", length=(0, 71)),
+                    "ensembles": integer("Ensembles in the plan.", low=0, high=MAX_ENSEMBLES),
+                    "adapters": integer("Adapters in the plan.", low=0, high=MAX_ADAPTERS * MAX_ENSEMBLES),
+                },
+            ),
+            "decision": _decision("The latest decision on the number of workers."),
+        }
+    )
+
+
+def ensemble() -> Schema:
+    """What a StudentEnsemble shows."""
+    return _status(
+        {
+            "students": obj(
+                "Range of students that may answer now.",
+                {
+                    "floor": integer("Fewest.", low=1, high=MAX_STUDENTS),
+                    "ceiling": integer("Most.", low=1, high=MAX_STUDENTS),
+                    "available": integer("How many the artifact has.", low=0, high=1000),
+                },
+            ),
+            "thresholds": array(
+                "Thresholds of the ramps, from row 0; 0 never exits.",
+                number("Threshold of one ramp.", low=0, high=1),
+                longest=MAX_ROWS,
+            ),
+            "artifact": obj(
+                "What the workers hold.",
+                {
+                    "wanted": string("Digest that the spec names.", length=(0, 71)),
+                    "digest": string("Digest that all workers serve; empty while they differ.", length=(0, 71)),
+                    "rows": integer("Rows of the grid.", low=0, high=1000),
+                    "ramps": integer("Rows that have a ramp.", low=0, high=1000),
+                    "classes": integer("Labels; 0 for embeddings alone.", low=0, high=1_000_000),
+                },
+            ),
+            "workers": _workers("Workers that serve the ensemble as the plan has it."),
+            "decision": _decision("The latest decision on students."),
+            "exitsDecision": _decision("The latest decision on thresholds."),
+        }
+    )
+
+
+def adapter() -> Schema:
+    """What a TenantAdapter shows."""
+    return _status({"workers": _workers("Workers that serve the adapter.")})
+
+
+def _status(properties: dict[str, Schema]) -> Schema:
+    shared = {
+        "observedGeneration": integer("Generation of the spec that this status is about.", low=0, high=_MAX_INT64),
+        "conditions": array(
+            "What holds of the resource; Ready sums up the others.", _condition(), longest=16, kind="map", keys=["type"]
+        ),
+    }
+    return obj("What the operator observed and decided.", shared | properties)
+
+
+def _condition() -> Schema:
+    return obj(
+        "One condition, as everywhere in Kubernetes.",
+        {
+            "type": string("What is asserted.", length=(1, 64)),
+            "status": string("Whether it holds.", enum=("True", "False", "Unknown")),
+            "reason": string("Why, in one word; docs/conditions.md has the next step for each.", length=(1, 64)),
+            "message": string("Why, in a sentence.", length=(0, MAX_MESSAGE)),
+            "observedGeneration": integer("Generation of the spec that it is about.", low=0, high=_MAX_INT64),
+            "lastTransitionTime": {"description": "When status last changed.", **_TIME},
+        },
+        required=("type", "status", "reason", "message", "lastTransitionTime"),
+    )
+
+
+def _decision(description: str) -> Schema:
+    return obj(
+        description,
+        {
+            "action": string("What was done.", enum=("Raise", "Lower", "Stay", "Hold")),
+            "reason": string("Why, in one word; docs/decisions.md explains each.", length=(1, 64)),
+            "message": string("Why, in a sentence with the numbers.", length=(0, MAX_MESSAGE)),
+            "time": {"description": "When this was first decided.", **_TIME},
+        },
+        required=("action", "reason", "message", "time"),
+    )
+
+
+def _workers(description: str) -> Schema:
+    return obj(
+        description,
+        {
+            "ready": integer("How many do.", low=0, high=100_000),
+            "total": integer("How many the pool has.", low=0, high=100_000),
+        },
+    )

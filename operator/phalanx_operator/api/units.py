@@ -1,0 +1,54 @@
+"""Durations (`20ms`, `1m30s`) and quantities (`1Gi`, `500M`) as users write them.
+
+The grammars are those of Go's time.ParseDuration and Kubernetes' resource.Quantity, less signs and exponents.
+The patterns are the ones in the schema, so that the API server and this module refuse the same texts.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import Final
+
+DURATION: Final = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"
+QUANTITY: Final = r"^[0-9]+(\.[0-9]+)?(k|M|G|T|Ki|Mi|Gi|Ti)?$"
+
+_SECONDS: Final = {"ms": Fraction(1, 1000), "s": Fraction(1), "m": Fraction(60), "h": Fraction(3600)}
+_FACTOR: Final = {
+    "": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40,
+}  # fmt: skip
+_DURATION_TERM: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
+_QUANTITY_TERM: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(k|M|G|T|Ki|Mi|Gi|Ti)?")
+
+
+def parse_duration(text: str) -> float:
+    """Seconds.
+
+    Raises:
+        ValueError: the text is no duration; the message says what one looks like.
+    """
+    if re.fullmatch(DURATION[1:-1], text) is None:
+        raise ValueError(f"{text!r} is not a duration: write a number with its unit, such as 20ms, 1.5s or 1m30s")
+    return float(sum(Fraction(number) * _SECONDS[unit] for number, unit in _DURATION_TERM.findall(text)))
+
+
+def parse_quantity(value: str | int) -> int:
+    """Bytes (or whatever is counted), rounded up to a whole one.
+
+    Raises:
+        ValueError: the text is no quantity; the message says what one looks like.
+    """
+    match = _QUANTITY_TERM.fullmatch(str(value))
+    if match is None:
+        raise ValueError(f"{value!r} is not a quantity: write a number with a unit, such as 512Mi or 1Gi")
+    amount = Fraction(match[1]) * _FACTOR[match[2] or ""]
+    return -(-amount.numerator // amount.denominator)
+
+
+def format_duration(seconds: float) -> str:
+    """A duration for people: `20ms`, `1.5s`, `2m`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.3g}ms"
+    if seconds < 60 or seconds % 60:
+        return f"{seconds:.4g}s"
+    return f"{seconds / 60:g}m"
