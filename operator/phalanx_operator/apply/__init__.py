@@ -1,0 +1,1 @@
+"""Writes to the Kubernetes API: server-side apply, status, events. No decision is taken here."""
