@@ -1,0 +1,56 @@
+"""Names and labels of a pool's children. Selectors use only what never changes in a pool's life."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from phalanx_contract.runtime import API_VERSION, FIELD_MANAGER, GROUP
+from phalanx_operator.api.types import Manifest, ServingPool
+
+LABEL_POOL: Final = f"{GROUP}/pool"
+"""On every child: the name of its ServingPool."""
+COMPONENT: Final = "worker"
+
+
+def selector(pool: ServingPool) -> dict[str, str]:
+    """The labels by which Deployment, Service and PodDisruptionBudget find the workers: immutable."""
+    return {"app.kubernetes.io/name": "phalanx-worker", "app.kubernetes.io/instance": pool.meta.key.name}
+
+
+def labels(pool: ServingPool) -> dict[str, str]:
+    """What every child carries."""
+    return selector(pool) | {
+        "app.kubernetes.io/component": COMPONENT,
+        "app.kubernetes.io/part-of": "phalanx",
+        "app.kubernetes.io/managed-by": FIELD_MANAGER,
+        LABEL_POOL: pool.meta.key.name,
+    }
+
+
+def selector_text(pool: ServingPool) -> str:
+    """The selector as the scale subresource wants it."""
+    return ",".join(f"{key}={value}" for key, value in sorted(selector(pool).items()))
+
+
+def plan_config_map_name(pool_name: str, index: int) -> str:
+    """The ConfigMap that holds part `index` of the plan."""
+    return f"{pool_name}-plan-{index}"
+
+
+def child(pool: ServingPool, *, api_version: str, kind: str, name: str = "", **content: Any) -> Manifest:
+    """An object that goes with its pool: same namespace, the labels, and the pool as its owner."""
+    owner = {
+        "apiVersion": API_VERSION,
+        "kind": "ServingPool",
+        "name": pool.meta.key.name,
+        "uid": pool.meta.uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+    metadata = {
+        "name": name or pool.meta.key.name,
+        "namespace": pool.meta.key.namespace,
+        "labels": labels(pool),
+        "ownerReferences": [owner],
+    }
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **content}

@@ -1,0 +1,44 @@
+"""All children of a ServingPool, in the order in which they are applied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from phalanx_contract.plan import PlanHash
+from phalanx_operator.api.types import Manifest, ServingPool
+from phalanx_operator.build.configmaps import config_maps
+from phalanx_operator.build.deployment import deployment
+from phalanx_operator.build.pdb import disruption_budget
+from phalanx_operator.build.service import service
+from phalanx_operator.build.serviceaccount import service_account
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Versions:
+    """What depends on the operator's release and on the cluster's."""
+
+    worker_image: str
+    policy_api: str = "policy/v1"
+
+
+def build_pool(
+    pool: ServingPool,
+    *,
+    plan_files: Sequence[Mapping[str, bytes]],
+    plan_hash: PlanHash,
+    replicas: int | None,
+    versions: Versions,
+) -> list[Manifest]:
+    """Service account and plan first, so that the first pods find both; then what runs and fronts them.
+
+    ConfigMaps of an earlier, longer plan are not listed: whoever applies this removes those with the pool's label
+    and an index past the end.
+    """
+    return [
+        service_account(pool),
+        *config_maps(pool, plan_files=plan_files, plan_hash=plan_hash),
+        deployment(pool, default_image=versions.worker_image, replicas=replicas),
+        service(pool),
+        disruption_budget(pool, api_version=versions.policy_api),
+    ]
