@@ -26,10 +26,17 @@ ENV_CLAIMS_DIR: Final = "PHALANX_CLAIMS_DIR"
 ENV_CACHE_DIR: Final = "PHALANX_CACHE_DIR"
 ENV_DEVICE: Final = "PHALANX_DEVICE"
 ENV_POD_NAME: Final = "PHALANX_POD_NAME"
-ENV_ADAPTER_SLOTS: Final = "PHALANX_ADAPTER_SLOTS"
+ENV_ADAPTER_SLOTS: Final = "PHALANX_WORKER_ADAPTER_SLOTS"
 """Adapters that a worker holds on the device at a time."""
-ENV_ADAPTER_HOST_BYTES: Final = "PHALANX_ADAPTER_HOST_BYTES"
-"""Host memory, in bytes, for adapters that are not on the device."""
+ENV_DRAIN_S: Final = "PHALANX_WORKER_DRAIN_S"
+"""Most seconds that a worker takes to finish its requests after SIGTERM."""
+OPERATOR_ENV: Final = frozenset(
+    {
+        ENV_HOST, ENV_PORT, ENV_PLAN_DIR, ENV_CLAIMS_DIR, ENV_CACHE_DIR, ENV_DEVICE, ENV_POD_NAME,
+        ENV_ADAPTER_SLOTS, ENV_DRAIN_S,
+    }
+)  # fmt: skip
+"""The variables that the operator sets in a pod; users may set any other."""
 
 ANNOTATION_PLAN: Final = f"{GROUP}/plan"
 """The plan's hash on the pods: touched by the operator so that the kubelet syncs the ConfigMaps at once."""

@@ -47,4 +47,10 @@ def metrics(spec: Mapping[str, Any]) -> MetricsSource:
 
 def adapter_cache(spec: Mapping[str, Any]) -> AdapterCache:
     """Room for adapters."""
-    return AdapterCache(device_slots=spec["deviceSlots"], host_bytes=parse_quantity(spec["hostMemory"]))
+    return AdapterCache(device_slots=spec["deviceSlots"])
+
+
+def cache_bytes(artifacts: Mapping[str, Any]) -> int | None:
+    """Bound of the disk cache; None for no bound."""
+    size = artifacts.get("cacheSize")
+    return None if size is None else parse_quantity(size)

@@ -17,7 +17,7 @@ _HINTS: Final = {
     "spec.metrics.interval": "write a duration, such as 10s",
     "spec.metrics.staleAfter": "write a duration, such as 60s",
     "spec.metrics.prometheus.url": "write the base URL, such as http://prometheus.monitoring:9090",
-    "spec.adapters.hostMemory": "write a quantity, such as 1Gi",
+    "spec.artifacts.cacheSize": "write a quantity, such as 20Gi",
     "spec.apiKeySecret.name": "name a Secret of the same namespace that has the key apiKey",
     "spec.rateLimit.tokensPerSecond": "write a number above 0, or leave rateLimit out",
     "spec.artifacts.claims": "list names of PersistentVolumeClaims",

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from phalanx_contract.runtime import OPERATOR_ENV
 from phalanx_operator.api.issues import SpecIssue
 from phalanx_operator.api.units import parse_duration
 
-RESERVED_ENV: Final = "PHALANX_"
 _BUCKETS: Final = ("s3", "gs", "http", "https")
 
 _DURATIONS: Final = (
@@ -81,8 +81,8 @@ def _environment(spec: Mapping[str, Any]) -> Iterator[SpecIssue]:
         name = entry.get("name") if isinstance(entry, Mapping) else None
         if not isinstance(name, str) or not name:
             yield SpecIssue(field, "is required; give the variable a name")
-        elif name.startswith(RESERVED_ENV):
-            yield SpecIssue(field, f"{name} belongs to the operator; remove it")
+        elif name in OPERATOR_ENV:
+            yield SpecIssue(field, f"{name} is set by the operator; remove it")
         elif name in seen:
             yield SpecIssue(field, f"{name} is there twice; remove one")
         else:

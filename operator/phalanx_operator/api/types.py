@@ -94,10 +94,9 @@ class MetricsSource:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AdapterCache:
-    """Room for adapters in each worker: slots on the device, bytes on the host."""
+    """Room for adapters in each worker: slots on the device."""
 
     device_slots: int = 64
-    host_bytes: int = 1 << 30
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -112,6 +111,7 @@ class ServingPool:
     metrics: MetricsSource = MetricsSource()
     adapter_cache: AdapterCache = AdapterCache()
     claims: tuple[str, ...] = ()
+    cache_bytes: int | None = None
     paused: bool = False
     recommend_only: bool = False
 

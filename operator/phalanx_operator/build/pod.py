@@ -12,11 +12,11 @@ from phalanx_contract.limits import MAX_PARTS
 from phalanx_contract.runtime import (
     CACHE_DIR,
     CLAIMS_DIR,
-    ENV_ADAPTER_HOST_BYTES,
     ENV_ADAPTER_SLOTS,
     ENV_CACHE_DIR,
     ENV_CLAIMS_DIR,
     ENV_DEVICE,
+    ENV_DRAIN_S,
     ENV_HOST,
     ENV_PLAN_DIR,
     ENV_POD_NAME,
@@ -31,6 +31,8 @@ from phalanx_operator.build.labels import labels, plan_config_map_name, selector
 CONTAINER: Final = "worker"
 LIVE_PATH: Final = "/v2/health/live"
 READY_PATH: Final = "/v2/health/ready"
+_DRAIN_SHARE: Final = 0.75
+"""Of the termination grace, so that a worker ends by itself before it is killed."""
 
 
 def pod_template(pool: ServingPool, *, default_image: str) -> Manifest:
@@ -100,7 +102,7 @@ def _environment(pool: ServingPool) -> list[Manifest]:
         ENV_CACHE_DIR: CACHE_DIR,
         ENV_DEVICE: pool.worker.device,
         ENV_ADAPTER_SLOTS: str(pool.adapter_cache.device_slots),
-        ENV_ADAPTER_HOST_BYTES: str(pool.adapter_cache.host_bytes),
+        ENV_DRAIN_S: str(pool.worker.termination_grace_s * _DRAIN_SHARE),
     }
     own: list[Manifest] = [{"name": name, "value": value} for name, value in constants.items()]
     own.append({"name": ENV_POD_NAME, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}})
@@ -116,8 +118,13 @@ def _volumes(pool: ServingPool) -> list[Manifest]:
         {"name": f"claim-{index}", "persistentVolumeClaim": {"claimName": claim, "readOnly": True}}
         for index, claim in enumerate(pool.claims)
     ]
-    scratch: list[Manifest] = [{"name": name, "emptyDir": {}} for name in ("cache", "tmp")]
-    return [{"name": "plan", "projected": {"sources": sources}}, *scratch, *claims]
+    bound = {} if pool.cache_bytes is None else {"sizeLimit": str(pool.cache_bytes)}
+    return [
+        {"name": "plan", "projected": {"sources": sources}},
+        {"name": "cache", "emptyDir": bound},
+        {"name": "tmp", "emptyDir": {}},
+        *claims,
+    ]
 
 
 def _mounts(pool: ServingPool) -> list[Manifest]:

@@ -44,14 +44,13 @@ def duration(description: str, *, default: str) -> Schema:
     return string(description, pattern=DURATION, length=(2, 32), default=default)
 
 
-def quantity(description: str, *, default: str) -> Schema:
+def quantity(description: str) -> Schema:
     """A quantity such as `1Gi`, or a whole number."""
     return {
         "description": description,
         "x-kubernetes-int-or-string": True,
         "anyOf": [{"type": "integer"}, {"type": "string"}],
         "pattern": QUANTITY,
-        "default": default,
     }
 
 

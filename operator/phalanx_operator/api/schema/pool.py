@@ -92,8 +92,8 @@ def _worker() -> Schema:
             "runtimeClassName": string("RuntimeClass of the pods, where the GPU runtime needs one.", pattern=NAME),
             "priorityClassName": string("PriorityClass of the pods.", pattern=NAME),
             "env": array(
-                "Environment variables of the container, as in a pod. Those that start with PHALANX_ belong to the "
-                "operator.",
+                "Environment variables of the container, as in a pod; PHALANX_WORKER_<SETTING> tunes the worker. Those that "
+                "the operator sets are refused.",
                 opaque("A name with a value, or with valueFrom."),
                 longest=64,
             ),
@@ -156,7 +156,6 @@ def _adapters() -> Schema:
         "Room for tenants' adapters in each worker.",
         {
             "deviceSlots": integer("Adapters held on the device at a time.", low=1, high=4096, default=64),
-            "hostMemory": quantity("Host memory for adapters that are not on the device.", default="1Gi"),
         },
         default={},
     )
@@ -171,7 +170,10 @@ def _artifacts() -> Schema:
                 string("Name of a claim.", pattern=NAME),
                 longest=16,
                 kind="set",
-            )
+            ),
+            "cacheSize": quantity(
+                "Disk for local copies of artifacts; a worker that takes more is evicted. When left out, no bound."
+            ),
         },
         default={},
     )
