@@ -1,0 +1,127 @@
+"""A Hugging Face BERT or MPNet directory as a grid of one student.
+
+Only safetensors and JSON are read: no pickle, no code of the checkpoint's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from phalanx_grid.checkpoint_config import geometry_of, read_config, read_max_tokens, read_pooling
+from phalanx_grid.checkpoint_tensors import Source, read_tensors
+from phalanx_grid.errors import CheckpointError
+from phalanx_grid.families import FAMILIES, Names
+from phalanx_grid.geometry import Family, Geometry, Pooling
+from phalanx_grid.grid import Grid
+from phalanx_grid.tokenizer import FILE as TOKENIZER
+from phalanx_grid.tokenizer import Tokenizer
+
+
+def import_checkpoint(
+    directory: Path | str,
+    *,
+    classes: int = 0,
+    labels: Sequence[str] = (),
+    pooling: Pooling | None = None,
+    seed: int = 0,
+) -> tuple[Grid, Tokenizer]:
+    """Read a checkpoint as a K=1 grid, float32, with its tokenizer.
+
+    A sequence classifier keeps its head and labels, unless `classes` asks for another number; then, and for a plain
+    encoder with `classes` > 0, the head is fresh (from `seed`). Without `pooling` the checkpoint decides: a
+    classifier pools the first token, sentence-transformers' own file is followed, else it is the mean.
+
+    Raises:
+        CheckpointError: a file or tensor is missing, damaged, or beyond what a grid can express.
+        ValueError: labels that do not fit the classes.
+    """
+    directory = Path(directory)
+    if not (directory / TOKENIZER).is_file():
+        raise CheckpointError("missing; only fast tokenizers are supported", file=TOKENIZER)
+    config = read_config(directory)
+    names = FAMILIES[cast(Family, config.model_type)]
+    tensors = read_tensors(directory)
+    source = Source(tensors, _prefix(tensors, config.model_type, names))
+    trained = tensors.get(names.head + ".weight")
+    keep_head = trained is not None and classes in (0, trained.shape[0])
+    if keep_head and trained is not None:
+        classes, labels = trained.shape[0], labels or _fitting(config.labels, trained.shape[0])
+    geometry = geometry_of(
+        config,
+        pooling=pooling or ("cls" if keep_head else read_pooling(directory) or "mean"),
+        pooler=keep_head,
+        classes=classes,
+    )
+    state = _encoder_state(source, geometry, names)
+    state |= _head_state(tensors, source, geometry, names) if keep_head else _fresh_head(geometry, seed)
+    grid = Grid(geometry, labels)
+    grid.load_state_dict({**state, "weights": torch.ones(1)}, assign=True)
+    return grid, Tokenizer.load(directory, read_max_tokens(directory, geometry))
+
+
+def _prefix(tensors: dict[str, Tensor], family: str, names: Names) -> str:
+    """Classifiers keep the encoder below its family's name."""
+    return "" if names.word + ".weight" in tensors else f"{family}."
+
+
+def _fitting(labels: tuple[str, ...], classes: int) -> tuple[str, ...]:
+    return labels if len(set(labels)) == classes else ()
+
+
+def _encoder_state(source: Source, geometry: Geometry, names: Names) -> dict[str, Tensor]:
+    H = geometry.hidden
+    state = {
+        "embeddings.word": source.take(f"{names.word}.weight", geometry.vocab, H),
+        "embeddings.position": source.take(f"{names.position}.weight", geometry.max_positions, H),
+        "embeddings.norm_weight": source.take(f"{names.embedding_norm}.weight", H),
+        "embeddings.norm_bias": source.take(f"{names.embedding_norm}.bias", H),
+    }
+    if geometry.type_vocab:
+        state["embeddings.token_type"] = source.take(f"{names.type}.weight", geometry.type_vocab, H)
+    if geometry.relative_buckets:
+        table = source.take(f"{names.relative}.weight", geometry.relative_buckets, geometry.heads)
+        state["relative.table"] = table.unsqueeze(0)
+    for row in range(geometry.rows):
+        state |= _row_state(source, geometry, names, row)
+    return state
+
+
+def _row_state(source: Source, geometry: Geometry, names: Names, row: int) -> dict[str, Tensor]:
+    H, F, below = geometry.hidden, geometry.ffn, f"encoder.layer.{row}."
+    shapes = {
+        "out": (names.out, (H, H)),
+        "attention_norm": (names.attention_norm, (H,)),
+        "up": (names.up, (F, H)),
+        "down": (names.down, (H, F)),
+        "output_norm": (names.output_norm, (H,)),
+    }
+    state = {}
+    for ours, (theirs, shape) in shapes.items():
+        state[f"rows.{row}.{ours}.weight"] = source.take(f"{below}{theirs}.weight", *shape).unsqueeze(0)
+        state[f"rows.{row}.{ours}.bias"] = source.take(f"{below}{theirs}.bias", shape[0]).unsqueeze(0)
+    parts = (names.query, names.key, names.value)
+    state[f"rows.{row}.qkv.weight"] = torch.cat([source.take(f"{below}{p}.weight", H, H) for p in parts]).unsqueeze(0)
+    state[f"rows.{row}.qkv.bias"] = torch.cat([source.take(f"{below}{p}.bias", H) for p in parts]).unsqueeze(0)
+    return state
+
+
+def _head_state(tensors: dict[str, Tensor], source: Source, geometry: Geometry, names: Names) -> dict[str, Tensor]:
+    H, C, bare = geometry.hidden, geometry.classes, Source(tensors, "")
+    pooler = source if names.pooler_prefixed else bare
+    return {
+        "readout.pooler.weight": pooler.take(f"{names.pooler}.weight", H, H).unsqueeze(0),
+        "readout.pooler.bias": pooler.take(f"{names.pooler}.bias", H).unsqueeze(0),
+        "readout.head.weight": bare.take(f"{names.head}.weight", C, H).unsqueeze(0),
+        "readout.head.bias": bare.take(f"{names.head}.bias", C).unsqueeze(0),
+    }
+
+
+def _fresh_head(geometry: Geometry, seed: int) -> dict[str, Tensor]:
+    weight = torch.empty(1, geometry.classes, geometry.hidden)
+    weight.normal_(std=0.02, generator=torch.Generator().manual_seed(seed))
+    return {"readout.head.weight": weight, "readout.head.bias": torch.zeros(1, geometry.classes)}
