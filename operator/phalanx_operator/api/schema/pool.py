@@ -92,8 +92,8 @@ def _worker() -> Schema:
             "runtimeClassName": string("RuntimeClass of the pods, where the GPU runtime needs one.", pattern=NAME),
             "priorityClassName": string("PriorityClass of the pods.", pattern=NAME),
             "env": array(
-                "Environment variables of the container, as in a pod; PHALANX_WORKER_<SETTING> tunes the worker. Those that "
-                "the operator sets are refused.",
+                "Environment variables of the container, as in a pod; PHALANX_WORKER_<SETTING> tunes the worker. Those "
+                "that the operator sets are refused.",
                 opaque("A name with a value, or with valueFrom."),
                 longest=64,
             ),

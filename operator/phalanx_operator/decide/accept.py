@@ -1,0 +1,111 @@
+"""Which resources of a pool can be served: valid by themselves, and what they refer to is there."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from phalanx_contract.conditions import Reason
+from phalanx_contract.limits import MAX_ADAPTERS, MAX_ENSEMBLES
+from phalanx_operator.api.issues import SpecError
+from phalanx_operator.api.meaning import claim_of
+from phalanx_operator.api.types import Meta, ServingPool, StudentEnsemble, TenantAdapter
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a resource is accepted; the message names the field and what to do where it is not."""
+
+    reason: Reason = Reason.VALID
+    message: str = "the spec is valid"
+
+    @property
+    def accepted(self) -> bool:
+        """Only `Valid` is."""
+        return self.reason is Reason.VALID
+
+
+VALID = Verdict()
+
+
+def refused(error: SpecError) -> Verdict:
+    """The verdict on a spec that could not even be read."""
+    return Verdict(error.reason, str(error))
+
+
+def judge_ensemble(ensemble: StudentEnsemble, pool: ServingPool | None) -> Verdict:
+    """One ensemble by itself; `pool` is the one that it names, None if there is none (or it is not valid)."""
+    if pool is None:
+        message = f"spec.pool: there is no valid ServingPool {ensemble.pool!r} in {ensemble.meta.key.namespace}"
+        return Verdict(Reason.POOL_NOT_FOUND, f"{message}; create it, or name another")
+    return _claim(ensemble.artifact.uri, pool)
+
+
+def judge_ensembles(ensembles: Iterable[StudentEnsemble], pool: ServingPool | None) -> dict[str, Verdict]:
+    """Verdicts by name on the ensembles of one pool. Where there are too many, the oldest stay."""
+    verdicts: dict[str, Verdict] = {}
+    room = MAX_ENSEMBLES
+    for ensemble in sorted(ensembles, key=lambda each: age_order(each.meta)):
+        verdict = judge_ensemble(ensemble, pool)
+        if verdict.accepted and not room:
+            message = f"spec.pool: {ensemble.pool!r} serves {MAX_ENSEMBLES} ensembles already; use another pool"
+            verdict = Verdict(Reason.TOO_MANY, message)
+        room -= verdict.accepted
+        verdicts[ensemble.meta.key.name] = verdict
+    return verdicts
+
+
+def judge_adapters(
+    adapters: Iterable[TenantAdapter],
+    *,
+    pool: ServingPool | None,
+    ensembles: Mapping[str, Verdict],
+    secrets: Collection[str],
+) -> dict[str, Verdict]:
+    """Verdicts by name on the adapters of one pool's ensembles.
+
+    `ensembles` has the verdicts on all ensembles of the namespace that the adapters may name; `secrets` the names of
+    the Secrets that hold an API key.
+    """
+    verdicts: dict[str, Verdict] = {}
+    taken: defaultdict[str, int] = defaultdict(int)
+    for adapter in sorted(adapters, key=lambda each: age_order(each.meta)):
+        verdict = _judge_adapter(adapter, pool, ensembles, secrets)
+        if verdict.accepted and taken[adapter.ensemble] >= MAX_ADAPTERS:
+            message = f"spec.ensemble: {adapter.ensemble!r} has {MAX_ADAPTERS} adapters already; use another pool"
+            verdict = Verdict(Reason.TOO_MANY, message)
+        taken[adapter.ensemble] += verdict.accepted
+        verdicts[adapter.meta.key.name] = verdict
+    return verdicts
+
+
+def age_order(meta: Meta) -> tuple[str, str]:
+    """Sorts the oldest first; creationTimestamps are ISO 8601 in UTC, so text order is time order."""
+    return meta.created, meta.key.name
+
+
+def _judge_adapter(
+    adapter: TenantAdapter, pool: ServingPool | None, ensembles: Mapping[str, Verdict], secrets: Collection[str]
+) -> Verdict:
+    ensemble = ensembles.get(adapter.ensemble)
+    if ensemble is None:
+        message = f"spec.ensemble: there is no StudentEnsemble {adapter.ensemble!r}; create it, or name another"
+        return Verdict(Reason.ENSEMBLE_NOT_FOUND, message)
+    if not ensemble.accepted:
+        message = f"spec.ensemble: the StudentEnsemble {adapter.ensemble!r} is not accepted; see its conditions"
+        return Verdict(Reason.ENSEMBLE_NOT_ACCEPTED, message)
+    if adapter.api_key_secret is not None and adapter.api_key_secret not in secrets:
+        message = (
+            f"spec.apiKeySecret.name: there is no Secret {adapter.api_key_secret!r} with the key apiKey; create it"
+        )
+        return Verdict(Reason.SECRET_NOT_FOUND, message)
+    return _claim(adapter.artifact.uri, pool)
+
+
+def _claim(uri: str, pool: ServingPool | None) -> Verdict:
+    claim = claim_of(uri)
+    if claim is None or pool is None or claim in pool.claims:
+        return VALID
+    message = f"spec.artifact.uri: the claim {claim!r} is not mounted; add it to spec.artifacts.claims of the pool"
+    return Verdict(Reason.CLAIM_NOT_MOUNTED, f"{message} {pool.meta.key.name!r}")

@@ -1,0 +1,85 @@
+"""One plan for one pool: the accepted ensembles and adapters at their decided cuts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from phalanx_contract.limits import MAX_STUDENTS
+from phalanx_contract.plan import Adapter, ApiKey, Cut, Ensemble, Plan
+from phalanx_operator.api.types import ServingPool, StudentEnsemble, TenantAdapter
+from phalanx_operator.decide.accept import Verdict
+from phalanx_operator.decide.policy import CutPolicy
+from phalanx_operator.decide.types import ExitsState, StudentsState
+
+
+def cut_of(policy: CutPolicy, students: StudentsState, exits: ExitsState) -> Cut:
+    """The cut that two states amount to; what was decided for another artifact does not count."""
+    if students.digest != policy.digest:
+        students = StudentsState(floor=policy.students.min, ceiling=policy.students.max)
+    thresholds = exits.thresholds if exits.digest == policy.digest else ()
+    floor = min(max(students.floor, 1), MAX_STUDENTS)
+    ceiling = None if students.ceiling is None else min(max(students.ceiling, floor), MAX_STUDENTS)
+    return Cut(students_floor=floor, students_ceiling=ceiling, thresholds=thresholds)
+
+
+def compose_plan(
+    pool: ServingPool,
+    *,
+    ensembles: Iterable[StudentEnsemble],
+    adapters: Iterable[TenantAdapter],
+    verdicts: Mapping[str, Verdict],
+    adapter_verdicts: Mapping[str, Verdict],
+    cuts: Mapping[str, Cut],
+    api_keys: Mapping[str, ApiKey],
+) -> Plan:
+    """The plan. All mappings are by resource name; `api_keys` by the TenantAdapter's.
+
+    Ensembles of other pools and whatever has no verdict that accepts it are left out; an ensemble without a cut gets
+    its spec's. An adapter that asks for an API key is left out as long as the key is not at hand: to serve it without
+    would open it to everyone. The order of the inputs does not matter.
+    """
+    tenants: defaultdict[str, list[Adapter]] = defaultdict(list)
+    for adapter in sorted(adapters, key=lambda each: each.meta.key.name):
+        if _serves(adapter, adapter_verdicts, api_keys):
+            tenants[adapter.ensemble].append(_tenant(adapter, api_keys))
+    kept = (each for each in ensembles if each.pool == pool.meta.key.name and _accepted(verdicts, each.meta.key.name))
+    return Plan(
+        namespace=pool.meta.key.namespace,
+        pool=pool.meta.key.name,
+        objective_p99_s=pool.objective_p99_s,
+        ensembles=tuple(
+            Ensemble(
+                name=each.meta.key.name,
+                artifact=each.artifact,
+                cut=cuts.get(each.meta.key.name) or _spec_cut(each),
+                adapters=tuple(tenants[each.meta.key.name]),
+            )
+            for each in sorted(kept, key=lambda each: each.meta.key.name)
+        ),
+    )
+
+
+def _accepted(verdicts: Mapping[str, Verdict], name: str) -> bool:
+    verdict = verdicts.get(name)
+    return verdict is not None and verdict.accepted
+
+
+def _serves(adapter: TenantAdapter, verdicts: Mapping[str, Verdict], api_keys: Mapping[str, ApiKey]) -> bool:
+    name = adapter.meta.key.name
+    return _accepted(verdicts, name) and (adapter.api_key_secret is None or name in api_keys)
+
+
+def _tenant(adapter: TenantAdapter, api_keys: Mapping[str, ApiKey]) -> Adapter:
+    name = adapter.meta.key.name
+    return Adapter(
+        name=name,
+        artifact=adapter.artifact,
+        weight=adapter.weight,
+        rate_tokens_per_s=adapter.rate_tokens_per_s,
+        api_key=api_keys[name] if adapter.api_key_secret is not None else None,
+    )
+
+
+def _spec_cut(ensemble: StudentEnsemble) -> Cut:
+    return Cut(students_floor=ensemble.students.min, students_ceiling=ensemble.students.max)

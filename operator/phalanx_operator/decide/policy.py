@@ -1,0 +1,49 @@
+"""What a decision on one ensemble is bound by: the specs' fields, and the constants of the control loop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from phalanx_operator.api.types import Accuracy, Exits, ServingPool, StudentEnsemble, Students
+
+LOWER_ABOVE: Final = 0.9
+"""Share of the capacity at the present number of students above which one is dropped: queues grow without bound
+at 1, and reach the objective somewhat before."""
+RAISE_BELOW: Final = 0.7
+"""Share of the capacity (and of the objective) with one student more, below which it comes back. The gap up to
+`LOWER_ABOVE` is what keeps constant load from moving students to and fro."""
+COOL_DOWN_S: Final = 30.0
+"""Seconds between a change and a raise: longer than the window of the metrics, which then show the change."""
+SETTLE_S: Final = 20.0
+"""Seconds after a change in which a missed objective is not yet blamed on the new number."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CutPolicy:
+    """One ensemble's bounds, as its own and its pool's spec have them."""
+
+    digest: str
+    students: Students = Students()
+    accuracy: Accuracy = Accuracy()
+    exits: Exits = Exits()
+    objective_p99_s: float = 0.05
+    stale_after_s: float = 60.0
+    paused: bool = False
+    recommend_only: bool = False
+    cool_down_s: float = COOL_DOWN_S
+    settle_s: float = SETTLE_S
+
+    @classmethod
+    def of(cls, pool: ServingPool, ensemble: StudentEnsemble) -> CutPolicy:
+        """The policy that two resources amount to."""
+        return cls(
+            digest=ensemble.artifact.digest,
+            students=ensemble.students,
+            accuracy=ensemble.accuracy,
+            exits=ensemble.exits,
+            objective_p99_s=pool.objective_p99_s,
+            stale_after_s=pool.metrics.stale_after_s,
+            paused=pool.paused,
+            recommend_only=pool.recommend_only,
+        )
