@@ -15,6 +15,7 @@ from kubernetes.aio.client import ApiClient
 from kubernetes.aio.client.exceptions import ApiException
 
 from phalanx_operator.api.types import Manifest
+from phalanx_operator.errors import ClusterError
 
 TIMEOUT_S: Final = 15.0
 """For one request. Server-side apply of a large ConfigMap takes well below a second."""
@@ -23,7 +24,7 @@ APPLY: Final = "application/apply-patch+yaml"
 MERGE: Final = "application/merge-patch+json"
 
 
-class ApiError(Exception):
+class ApiError(ClusterError):
     """A request that failed; the text is one line with the server's own message."""
 
     def __init__(self, status: int, reason: str, message: str) -> None:

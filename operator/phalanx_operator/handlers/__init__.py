@@ -1,0 +1,1 @@
+"""The operator in a cluster: Kopf watches the three kinds, rounds do the work."""

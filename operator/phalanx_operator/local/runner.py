@@ -17,10 +17,10 @@ from pathlib import Path
 
 from phalanx_operator.api.types import Manifest
 from phalanx_operator.local import launch, volumes
-from phalanx_operator.local.backoff import Backoff
 from phalanx_operator.local.podstatus import PodStatus
 from phalanx_operator.local.supervise import Supervisor
 from phalanx_operator.local.volumes import Contents
+from phalanx_operator.reconcile.backoff import Backoff
 
 Changed = Callable[["PodProcess"], None]
 

@@ -12,12 +12,12 @@ from typing import Any
 import aiohttp
 
 from phalanx_operator.api.types import Manifest
-from phalanx_operator.local.backoff import Backoff
 from phalanx_operator.local.health import Health
 from phalanx_operator.local.launch import container_of, port_of
 from phalanx_operator.local.podstatus import PodStatus
 from phalanx_operator.local.probes import Probe
 from phalanx_operator.local.process import Process
+from phalanx_operator.reconcile.backoff import Backoff
 
 _DEFAULT_GRACE_S = 30.0
 

@@ -8,7 +8,7 @@ import os
 import signal
 from pathlib import Path
 
-from phalanx_operator.local.backoff import Backoff
+from phalanx_operator.reconcile.backoff import Backoff
 from phalanx_operator.local.runner import ProcessRunner
 from tests.e2e.kube import Kube
 from tests.e2e.node.kubelet import Kubelet

@@ -17,7 +17,7 @@ import aiohttp
 import psutil
 import pytest
 
-from phalanx_operator.local.backoff import Backoff
+from phalanx_operator.reconcile.backoff import Backoff
 from phalanx_operator.local.launch import LaunchError
 from phalanx_operator.local.runner import PodProcess, ProcessRunner
 from phalanx_operator.local.volumes import Contents, VolumeError

@@ -1,0 +1,11 @@
+"""What can go wrong between the operator and what it runs on.
+
+ClusterError             a read or write failed; the round goes on with the other objects and is tried again
+└── apply.api.ApiError   the Kubernetes API server refused it or could not be reached
+"""
+
+from __future__ import annotations
+
+
+class ClusterError(Exception):
+    """One line that says which object, and what the other side said."""

@@ -1,0 +1,43 @@
+"""How Kopf behaves here."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Final
+
+import kopf
+
+from phalanx_contract.runtime import FIELD_MANAGER
+
+SELECTOR: Final = f"app.kubernetes.io/managed-by={FIELD_MANAGER}"
+WATCH_SERVER_TIMEOUT_S: Final = 240.0
+"""The server ends a watch after that time, so that no watch lives on a dead connection for long."""
+WATCH_CLIENT_TIMEOUT_S: Final = 300.0
+"""For servers that do not."""
+REQUEST_TIMEOUT_S: Final = 30.0
+CONNECT_TIMEOUT_S: Final = 10.0
+
+
+def configure(settings: kopf.OperatorSettings) -> None:
+    """Set what differs from Kopf's defaults.
+
+    No handler here makes Kopf write anything to an object (only indexes and raw events are used), so there is no
+    finalizer, no annotation, and nothing that could keep a resource from being deleted while the operator is down.
+    """
+    settings.watching.server_timeout = WATCH_SERVER_TIMEOUT_S
+    settings.watching.client_timeout = WATCH_CLIENT_TIMEOUT_S
+    settings.watching.connect_timeout = CONNECT_TIMEOUT_S
+    settings.networking.request_timeout = REQUEST_TIMEOUT_S
+    settings.networking.connect_timeout = CONNECT_TIMEOUT_S
+    # Events are written by rounds, about decisions; Kopf's own would tell of handlers, which say nothing to users.
+    settings.posting.enabled = False
+    # The server filters: the operator must not receive every pod of the cluster.
+    settings.watching.label_selectors["pods"] = SELECTOR
+    settings.watching.label_selectors["deployments"] = SELECTOR
+
+
+def login(*, logger: Any, settings: kopf.OperatorSettings, **_: Any) -> kopf.ConnectionInfo | None:
+    """Credentials for Kopf, found in the same order as `apply.connect` does: KUBECONFIG goes before the pod's own."""
+    if os.environ.get("KUBECONFIG") and os.environ.get("KUBERNETES_SERVICE_HOST"):
+        return kopf.login_with_kubeconfig(logger=logger, settings=settings)
+    return kopf.login_via_client(logger=logger, settings=settings)

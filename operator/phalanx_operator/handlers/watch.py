@@ -1,0 +1,87 @@
+"""Kopf handlers: they keep the store and mark pools. No work is done in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import kopf
+
+from phalanx_contract.runtime import GROUP, VERSION
+from phalanx_operator.api.types import Key, Manifest
+from phalanx_operator.build.labels import LABEL_POOL
+from phalanx_operator.handlers.settings import configure, login
+from phalanx_operator.observe.store import Ref, Store, ref_of
+from phalanx_operator.reconcile.relations import pools_of
+
+PLURALS: Final = ("servingpools", "studentensembles", "tenantadapters")
+
+Mark = Callable[[Key], None]
+
+
+class Watch:
+    """What Kopf's streams are turned into: the store of the three kinds, and marks on pools."""
+
+    def __init__(self, store: Store, mark: Mark) -> None:
+        self._store = store
+        self._mark = mark
+
+    def index(self, *, body: kopf.Body, **_: Any) -> None:
+        """Store an object. Kopf runs this for everything that exists before it runs any event handler.
+
+        So the first round of a pool sees all ensembles, and never composes a plan without some of them.
+        """
+        self.put(_plain(body))
+
+    def event(self, *, type: str | None, body: kopf.Body, **_: Any) -> None:
+        """One of the three kinds was seen at start (None), added, modified or deleted."""
+        obj = _plain(body)
+        if type == "DELETED":
+            self.remove(ref_of(obj))
+        else:
+            for key in pools_of(obj, self._store):
+                self._mark(key)
+
+    def child_event(self, *, body: kopf.Body, **_: Any) -> None:
+        """A Deployment or Pod of ours changed."""
+        pool = body.metadata.labels.get(LABEL_POOL)
+        key = Key(body.metadata.namespace or "", pool or "")
+        if pool and self._store.get(Ref("ServingPool", key)) is not None:
+            self._mark(key)
+
+    def put(self, obj: Manifest) -> None:
+        """Remember an object; where it left another pool, that one is marked as well."""
+        before = self._store.get(ref_of(obj))
+        left = pools_of(before, self._store) if before is not None else frozenset()
+        self._store.put(obj)
+        for key in left - pools_of(obj, self._store):
+            self._mark(key)
+
+    def remove(self, ref: Ref) -> None:
+        """Forget an object and mark the pools that it concerned."""
+        gone = self._store.get(ref)
+        if gone is not None:
+            concerned = pools_of(gone, self._store)
+            self._store.remove(ref)
+            for key in concerned:
+                self._mark(key)
+
+
+def register(registry: kopf.OperatorRegistry, watch: Watch) -> None:
+    """Tell Kopf what to watch."""
+    kopf.on.startup(registry=registry)(_startup)
+    kopf.on.login(registry=registry)(login)
+    for plural in PLURALS:
+        kopf.index(GROUP, VERSION, plural, registry=registry, id=f"index-{plural}")(watch.index)
+        kopf.on.event(GROUP, VERSION, plural, registry=registry, id=f"event-{plural}")(watch.event)
+    for group, plural in (("", "pods"), ("apps", "deployments")):
+        kopf.on.event(group, "v1", plural, registry=registry, id=f"event-{plural}")(watch.child_event)
+
+
+def _startup(*, settings: kopf.OperatorSettings, **_: Any) -> None:
+    configure(settings)
+
+
+def _plain(body: kopf.Body) -> Manifest:
+    """The object as JSON data."""
+    return dict(body)

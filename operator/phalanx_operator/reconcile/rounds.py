@@ -1,0 +1,115 @@
+"""When rounds run: one task for each pool, woken by changes and by time, never two rounds of a pool at once.
+
+mark(key) ----> wait a moment for more (debounce) ----> round ----> sleep until marked or due
+                                                          |
+                                                          +-- an error: logged, tried again with back-off
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from phalanx_operator.api.types import Key
+from phalanx_operator.reconcile.backoff import Backoff
+
+logger = logging.getLogger(__name__)
+
+DEBOUNCE_S: Final = 0.2
+"""Changes come in groups (`kubectl apply -f dir/`); one round serves them all."""
+ROUND_TIMEOUT_S: Final = 120.0
+"""Every request of a round has its own, shorter timeout; this one is for what nobody thought of."""
+STUCK_AFTER_S: Final = ROUND_TIMEOUT_S + 60.0
+"""A pool whose task made no progress for that long makes the liveness probe fail."""
+RETRY: Final = Backoff(initial_s=1.0, max_s=15.0)
+
+Round = Callable[[Key], Awaitable[float]]
+"""Do one round; returns after how many seconds the next one is due."""
+
+
+@dataclass(slots=True)
+class _Pool:
+    task: asyncio.Task[None]
+    dirty: asyncio.Event = field(default_factory=asyncio.Event)
+    due_at: float = 0.0
+    backoff: Backoff = RETRY
+
+
+class Rounds:
+    """Runs `round_` for every pool that was marked, until `forget` or `close`."""
+
+    def __init__(self, round_: Round) -> None:
+        self._round = round_
+        self._pools: dict[Key, _Pool] = {}
+
+    def __repr__(self) -> str:
+        return f"<Rounds of {len(self._pools)} pools>"
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(list(self._pools))
+
+    def mark(self, key: Key) -> None:
+        """Something about this pool may have changed. Cheap; call it as often as you like."""
+        if key not in self._pools:
+            task = asyncio.create_task(self._run(key), name=f"pool {key}")
+            self._pools[key] = _Pool(task, due_at=asyncio.get_running_loop().time())
+        self._pools[key].dirty.set()
+
+    async def forget(self, key: Key) -> None:
+        """The pool is gone: end its task, in the middle of a round if need be."""
+        pool = self._pools.pop(key, None)
+        if pool is not None:
+            await _end(pool.task)
+
+    async def close(self) -> None:
+        """End all tasks."""
+        pools, self._pools = self._pools, {}
+        for pool in pools.values():
+            await _end(pool.task)
+
+    def stuck(self) -> list[Key]:
+        """Pools whose next round should have been over long ago."""
+        now = asyncio.get_running_loop().time()
+        return [key for key, pool in self._pools.items() if now - pool.due_at > STUCK_AFTER_S or pool.task.done()]
+
+    async def _run(self, key: Key) -> None:
+        await asyncio.sleep(0)  # until `mark` has stored this task
+        pool = self._pools[key]
+        while True:
+            await asyncio.sleep(DEBOUNCE_S)
+            pool.dirty.clear()
+            delay_s, wakes = await self._try(key, pool)
+            pool.due_at = asyncio.get_running_loop().time() + delay_s
+            await _sleep(delay_s, wakes)
+
+    async def _try(self, key: Key, pool: _Pool) -> tuple[float, asyncio.Event]:
+        """One round. After a failure a change does not cut the wait short: it would meet the same failure."""
+        try:
+            async with asyncio.timeout(ROUND_TIMEOUT_S):
+                delay_s = await self._round(key)
+        except Exception as error:
+            pool.backoff = pool.backoff.failed()
+            logger.error("pool %s: %s; next try in %g s", key, _said(error), pool.backoff.delay_s, exc_info=error)
+            return pool.backoff.delay_s, asyncio.Event()
+        pool.backoff = RETRY
+        return delay_s, pool.dirty
+
+
+async def _sleep(delay_s: float, wakes: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(delay_s):
+            await wakes.wait()
+    except TimeoutError:
+        pass
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
