@@ -8,8 +8,8 @@ import os
 import signal
 from pathlib import Path
 
-from phalanx_operator.reconcile.backoff import Backoff
 from phalanx_operator.local.runner import ProcessRunner
+from phalanx_operator.reconcile.backoff import Backoff
 from tests.e2e.kube import Kube
 from tests.e2e.node.kubelet import Kubelet
 from tests.e2e.node.registration import heartbeat, register
