@@ -1,0 +1,155 @@
+"""The statuses of the three kinds as JSON. Pure: the same inputs give the same status, so that it is written on change.
+
+`previous` is the status that the resource has now: times and sentences are kept where nothing else changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from phalanx_contract.conditions import Reason
+from phalanx_contract.plan import Cut
+from phalanx_contract.worker import LoadState
+from phalanx_operator.api.issues import SpecError
+from phalanx_operator.api.types import Manifest, Meta, ServingPool, StudentEnsemble, TenantAdapter
+from phalanx_operator.decide.accept import Verdict, refused
+from phalanx_operator.decide.conditions import Finding, accepted, merge_conditions, ready, shorten
+from phalanx_operator.decide.loaded import adapter_in, ensemble_in, loaded, same_adapter, same_ensemble, served
+from phalanx_operator.decide.types import Action, Decision, ExitsState, Observation, StudentsState
+from phalanx_operator.decide.view import PoolView, facts_of, report_of
+from phalanx_operator.decide.workers import available, metrics_available, plan_served
+
+
+def refused_status(meta: Meta, reasons: SpecError | Verdict, *, previous: Mapping[str, Any], now: str) -> Manifest:
+    """The status of any kind of resource that is not served because of its spec."""
+    verdict = refused(reasons) if isinstance(reasons, SpecError) else reasons
+    findings = [accepted(verdict)]
+    summary = ready(findings, reason=Reason.UNKNOWN, message="")
+    return _status(meta, previous, [summary, *findings], now)
+
+
+def pool_status(
+    pool: ServingPool,
+    *,
+    view: PoolView,
+    selector: str,
+    observation: Observation,
+    replicas: Decision[int],
+    previous: Mapping[str, Any],
+    now: str,
+    now_s: float,
+) -> Manifest:
+    """The status of an accepted ServingPool; `now` is ISO 8601, `now_s` the same in the observation's clock."""
+    findings = [accepted(Verdict()), available(view, pool), plan_served(view)]
+    reason, message = Reason.WORKERS_READY, "the workers serve the current plan"
+    if pool.paused:
+        reason, message = Reason.PAUSED, f"{message}; paused: nothing is changed until spec.paused is false"
+    findings = [
+        ready(findings, reason=reason, message=message),
+        *findings,
+        metrics_available(observation, pool, now=now_s),
+    ]
+    return _status(pool.meta, previous, findings, now) | {
+        "replicas": len(view.workers),
+        "readyReplicas": sum(worker.ready for worker in view.workers),
+        "selector": selector,
+        "plan": {
+            "hash": view.plan_hash,
+            "ensembles": len(view.current.ensembles),
+            "adapters": len(view.current.adapters),
+        },
+        "decision": decision_status(replicas, previous=previous.get("decision"), now=now),
+    }
+
+
+def ensemble_status(
+    ensemble: StudentEnsemble,
+    *,
+    view: PoolView,
+    cut: Cut,
+    students: Decision[StudentsState],
+    exits: Decision[ExitsState],
+    previous: Mapping[str, Any],
+    now: str,
+) -> Manifest:
+    """The status of an accepted StudentEnsemble."""
+    name, digest = ensemble.meta.key.name, ensemble.artifact.digest
+    findings = [
+        accepted(Verdict()),
+        loaded(view, lambda worker: ensemble_in(worker, name, digest)),
+        served(view, lambda worker: same_ensemble(view, worker, name)),
+    ]
+    summary = ready(findings, reason=Reason.SERVING, message="all ready workers serve it as its spec says")
+    status = _status(ensemble.meta, previous, [summary, *findings], now)
+    return status | {
+        "students": _students(ensemble, view, cut),
+        "thresholds": list(cut.thresholds),
+        "artifact": _artifact(ensemble, view),
+        "workers": {
+            "ready": sum(
+                same_ensemble(view, worker, name) and ensemble_in(worker, name, digest).state is LoadState.SERVING
+                for worker in view.ready_workers()
+            ),
+            "total": len(view.workers),
+        },
+        "decision": decision_status(students, previous=previous.get("decision"), now=now),
+        "exitsDecision": decision_status(exits, previous=previous.get("exitsDecision"), now=now),
+    }
+
+
+def adapter_status(adapter: TenantAdapter, *, view: PoolView, previous: Mapping[str, Any], now: str) -> Manifest:
+    """The status of an accepted TenantAdapter."""
+    ensemble, name, digest = adapter.ensemble, adapter.meta.key.name, adapter.artifact.digest
+    findings = [
+        accepted(Verdict()),
+        loaded(view, lambda worker: adapter_in(view, worker, ensemble, name, digest)),
+        served(view, lambda worker: same_adapter(view, worker, ensemble, name)),
+    ]
+    summary = ready(findings, reason=Reason.SERVING, message="all ready workers serve it as its spec says")
+    serving = sum(
+        same_adapter(view, worker, ensemble, name)
+        and adapter_in(view, worker, ensemble, name, digest).state is LoadState.SERVING
+        for worker in view.ready_workers()
+    )
+    status = _status(adapter.meta, previous, [summary, *findings], now)
+    return status | {"workers": {"ready": serving, "total": len(view.workers)}}
+
+
+def decision_status(decision: Decision[Any], *, previous: Mapping[str, Any] | None, now: str) -> Manifest:
+    """A decision as JSON. One that changes nothing, for the same reason as before, stays as it was written."""
+    shown = {
+        "action": str(decision.action),
+        "reason": str(decision.reason),
+        "message": shorten(decision.message),
+        "time": now,
+    }
+    moves = decision.action in (Action.RAISE, Action.LOWER)
+    if not moves and previous and all(previous.get(key) == shown[key] for key in ("action", "reason")):
+        return dict(previous)
+    return shown
+
+
+def _status(meta: Meta, previous: Mapping[str, Any], findings: Sequence[Finding], now: str) -> Manifest:
+    conditions = merge_conditions(previous.get("conditions") or (), findings, generation=meta.generation, now=now)
+    return {"observedGeneration": meta.generation, "conditions": conditions}
+
+
+def _students(ensemble: StudentEnsemble, view: PoolView, cut: Cut) -> Manifest:
+    facts = facts_of(view.workers, ensemble=ensemble.meta.key.name, digest=ensemble.artifact.digest)
+    shown = {"floor": cut.students_floor}
+    if cut.students_ceiling is not None:
+        shown["ceiling"] = cut.students_ceiling
+    if facts is not None:
+        shown["available"] = facts.students
+    return shown
+
+
+def _artifact(ensemble: StudentEnsemble, view: PoolView) -> Manifest:
+    reports = [report for worker in view.workers if (report := report_of(worker, ensemble.meta.key.name))]
+    digests = {report.digest for report in reports}
+    shown: Manifest = {"wanted": ensemble.artifact.digest, "digest": digests.pop() if len(digests) == 1 else ""}
+    known = next((report for report in reports if report.digest == ensemble.artifact.digest and report.rows), None)
+    if known is not None:
+        shown |= {"rows": known.rows, "ramps": known.ramps, "classes": known.classes}
+    return shown

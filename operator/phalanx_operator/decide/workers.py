@@ -1,0 +1,69 @@
+"""Findings on a pool's workers as a whole: are there enough, and do they serve the current plan?"""
+
+from __future__ import annotations
+
+from phalanx_contract.conditions import ConditionStatus, ConditionType, Reason
+from phalanx_operator.api.types import ServingPool
+from phalanx_operator.decide.conditions import Finding
+from phalanx_operator.decide.trust import doubt_observation
+from phalanx_operator.decide.types import DecisionReason, Observation
+from phalanx_operator.decide.view import PoolView
+
+
+def absent(view: PoolView) -> tuple[Reason, str]:
+    """Why there are fewer ready workers than wanted: the worst that a pod shows, else that they start."""
+    if view.wanted == 0:
+        return Reason.NO_WORKERS, "the pool is scaled to 0; raise spec.replicas.count"
+    for problem in (Reason.WORKERS_CRASHING, Reason.WORKERS_UNSCHEDULABLE):
+        troubled = [worker for worker in view.workers if worker.problem is problem]
+        if troubled:
+            return (
+                problem,
+                f"{len(troubled)} of {view.wanted} workers, such as {troubled[0].name}: {troubled[0].message}",
+            )
+    if not view.workers:
+        return Reason.NO_WORKERS, f"none of {view.wanted} workers exists yet"
+    return Reason.WORKERS_STARTING, f"{len(view.ready_workers())} of {view.wanted} workers are ready"
+
+
+def available(view: PoolView, pool: ServingPool) -> Finding:
+    """True with all workers ready but those that a rolling update may take away, and with one at least."""
+    ready = sum(worker.ready for worker in view.workers)
+    needed = max(1, view.wanted - pool.rollout.max_unavailable)
+    if view.wanted and ready >= needed:
+        message = f"{ready} of {view.wanted} workers are ready"
+        return Finding(ConditionType.AVAILABLE, ConditionStatus.TRUE, Reason.WORKERS_READY, message)
+    reason, message = absent(view)
+    return Finding(ConditionType.AVAILABLE, ConditionStatus.FALSE, reason, message)
+
+
+def plan_served(view: PoolView) -> Finding:
+    """True if all ready workers serve the current plan."""
+    ready = view.ready_workers()
+    if not ready:
+        reason, message = absent(view)
+        return Finding(ConditionType.PLAN_SERVED, ConditionStatus.FALSE, reason, message)
+    current = [w for w in ready if w.report and w.report.plan == view.plan_hash]
+    if len(current) == len(ready):
+        message = f"all {len(ready)} ready workers serve the current plan"
+        return Finding(ConditionType.PLAN_SERVED, ConditionStatus.TRUE, Reason.PLAN_CURRENT, message)
+    message = f"{len(current)} of {len(ready)} ready workers serve the current plan"
+    errors = [f"{w.name}: {w.report.plan_error}" for w in ready if w.report and w.report.plan_error]
+    if errors:
+        message = f"{message}; {errors[0]}"
+    return Finding(ConditionType.PLAN_SERVED, ConditionStatus.FALSE, Reason.PLAN_PENDING, message)
+
+
+def metrics_available(observation: Observation, pool: ServingPool, *, now: float) -> Finding:
+    """Whether decisions have something to go by; `now` in seconds, in the clock of the observation."""
+    doubt = doubt_observation(observation, stale_after_s=pool.metrics.stale_after_s, now=now)
+    if doubt is None:
+        message = "decisions rest on fresh metrics"
+        return Finding(ConditionType.METRICS_AVAILABLE, ConditionStatus.TRUE, Reason.METRICS_FRESH, message)
+    reason = Reason.METRICS_MISSING
+    if doubt.reason is DecisionReason.METRICS_STALE:
+        reason = Reason.METRICS_STALE
+    elif pool.metrics.prometheus_url and observation.at is None and observation.problem.startswith("Prometheus"):
+        reason = Reason.METRICS_UNREACHABLE
+    message = f"{doubt.message}; what was decided before stays in force"
+    return Finding(ConditionType.METRICS_AVAILABLE, ConditionStatus.FALSE, reason, message)
