@@ -96,10 +96,8 @@ def _judge_adapter(
         message = f"spec.ensemble: the StudentEnsemble {adapter.ensemble!r} is not accepted; see its conditions"
         return Verdict(Reason.ENSEMBLE_NOT_ACCEPTED, message)
     if adapter.api_key_secret is not None and adapter.api_key_secret not in secrets:
-        message = (
-            f"spec.apiKeySecret.name: there is no Secret {adapter.api_key_secret!r} with the key apiKey; create it"
-        )
-        return Verdict(Reason.SECRET_NOT_FOUND, message)
+        message = f"spec.apiKeySecret.name: there is no Secret {adapter.api_key_secret!r} with the key apiKey"
+        return Verdict(Reason.SECRET_NOT_FOUND, f"{message}; create it")
     return _claim(adapter.artifact.uri, pool)
 
 

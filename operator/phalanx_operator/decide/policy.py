@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from phalanx_operator.api.types import Accuracy, Exits, ServingPool, StudentEnsemble, Students
@@ -24,9 +24,9 @@ class CutPolicy:
     """One ensemble's bounds, as its own and its pool's spec have them."""
 
     digest: str
-    students: Students = Students()
-    accuracy: Accuracy = Accuracy()
-    exits: Exits = Exits()
+    students: Students = field(default_factory=Students)
+    accuracy: Accuracy = field(default_factory=Accuracy)
+    exits: Exits = field(default_factory=Exits)
     objective_p99_s: float = 0.05
     stale_after_s: float = 60.0
     paused: bool = False

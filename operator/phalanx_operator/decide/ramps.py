@@ -57,8 +57,11 @@ class Window:
         return tuple(by_row.get(row, 0.0) for row in range(max(by_row, default=-1) + 1))
 
     def tops(self) -> Levels:
-        """All buckets of every ramp."""
-        return tuple(len(ramp.bounds) for ramp in self.ramps)
+        """The lowest bucket of each ramp that holds every text: above it nothing was seen that could speak for it."""
+        return tuple(
+            next(level for level in range(len(ramp.bounds) + 1) if _exits(ramp, level) >= total(ramp))
+            for ramp in self.ramps
+        )
 
     def _cost(self, ramp: RampHistogram, level: int) -> float:
         return upper_bound(ramp.differs[level - 1], total(ramp)) if level else 0.0

@@ -9,18 +9,15 @@ from phalanx_operator.decide.types import ExitsState, StudentsState
 
 
 def restore_students(status: Mapping[str, Any], *, now: float) -> StudentsState:
-    """The state that a status amounts to. When it last changed is not known, so the cool-down starts again.
-
-    A ceiling counts as lowered by load: bounds that were widened meanwhile are reached step by step.
-    """
+    """The state that a status amounts to. When it last changed is not known, so the cool-down starts again."""
     shown = status.get("students") or {}
-    ceiling = shown.get("ceiling")
+    lowered = bool(shown.get("lowered"))
     return StudentsState(
         digest=_digest(status),
         floor=shown.get("floor") or 1,
-        ceiling=ceiling,
-        lowered=ceiling is not None,
-        changed_at=now if ceiling is not None else None,
+        ceiling=shown.get("ceiling"),
+        lowered=lowered,
+        changed_at=now if lowered else None,
     )
 
 

@@ -83,7 +83,7 @@ def ensemble_status(
     summary = ready(findings, reason=Reason.SERVING, message="all ready workers serve it as its spec says")
     status = _status(ensemble.meta, previous, [summary, *findings], now)
     return status | {
-        "students": _students(ensemble, view, cut),
+        "students": _students(ensemble, view, cut, students.state),
         "thresholds": list(cut.thresholds),
         "artifact": _artifact(ensemble, view),
         "workers": {
@@ -135,9 +135,9 @@ def _status(meta: Meta, previous: Mapping[str, Any], findings: Sequence[Finding]
     return {"observedGeneration": meta.generation, "conditions": conditions}
 
 
-def _students(ensemble: StudentEnsemble, view: PoolView, cut: Cut) -> Manifest:
+def _students(ensemble: StudentEnsemble, view: PoolView, cut: Cut, state: StudentsState) -> Manifest:
     facts = facts_of(view.workers, ensemble=ensemble.meta.key.name, digest=ensemble.artifact.digest)
-    shown = {"floor": cut.students_floor}
+    shown: Manifest = {"floor": cut.students_floor, "lowered": state.lowered}
     if cut.students_ceiling is not None:
         shown["ceiling"] = cut.students_ceiling
     if facts is not None:

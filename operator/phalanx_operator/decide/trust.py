@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -26,8 +27,7 @@ def doubt_observation(observation: Observation, *, stale_after_s: float, now: fl
     if not math.isfinite(age_s) or age_s < -stale_after_s:
         return Doubt(DecisionReason.METRICS_INVALID, "the newest sample's time makes no sense; are the clocks in step?")
     if age_s > stale_after_s:
-        message = f"the newest sample is {age_s:.0f} s old, more than {stale_after_s:.0f} s"
-        return Doubt(DecisionReason.METRICS_STALE, message)
+        return Doubt(DecisionReason.METRICS_STALE, f"the newest sample is older than {stale_after_s:g} s")
     return None
 
 
@@ -68,4 +68,4 @@ def _cumulative(ramp: RampHistogram) -> bool:
 
 def _rises(values: tuple[float, ...]) -> bool:
     finite = all(math.isfinite(value) and value >= 0 for value in values)
-    return finite and all(low <= high for low, high in zip(values, values[1:], strict=False))
+    return finite and all(low <= high for low, high in itertools.pairwise(values))

@@ -70,9 +70,9 @@ def number(
     return _default(node, default)
 
 
-def boolean(description: str, *, default: bool) -> Schema:
+def boolean(description: str, *, default: bool | None = None) -> Schema:
     """True or false."""
-    return {"description": description, "type": "boolean", "default": default}
+    return _default({"description": description, "type": "boolean"}, default)
 
 
 def array(description: str, items: Schema, *, longest: int, kind: str = "atomic", keys: Sequence[str] = ()) -> Schema:

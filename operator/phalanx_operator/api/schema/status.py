@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from phalanx_contract.limits import MAX_ADAPTERS, MAX_ENSEMBLES, MAX_ROWS, MAX_STUDENTS
-from phalanx_operator.api.schema.fields import Schema, array, integer, number, obj, string
+from phalanx_operator.api.schema.fields import Schema, array, boolean, integer, number, obj, string
 
 MAX_MESSAGE: Final = 2048
 """Characters of a message; longer ones are cut."""
@@ -46,6 +46,7 @@ def ensemble() -> Schema:
                 {
                     "floor": integer("Fewest.", low=1, high=MAX_STUDENTS),
                     "ceiling": integer("Most.", low=1, high=MAX_STUDENTS),
+                    "lowered": boolean("Whether load keeps the most below what spec and artifact allow."),
                     "available": integer("How many the artifact has.", low=0, high=1000),
                 },
             ),
