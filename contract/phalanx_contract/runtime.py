@@ -42,6 +42,8 @@ ANNOTATION_PLAN: Final = f"{GROUP}/plan"
 """The plan's hash on the pods: touched by the operator so that the kubelet syncs the ConfigMaps at once."""
 
 HEADER_TENANT: Final = "X-Phalanx-Tenant"
+HEADER_MODEL: Final = "X-Phalanx-Model"
+"""The ensemble, where the protocol has no place for its name (`/predict`, `/embed`) and the pool serves several."""
 HEADER_STUDENTS: Final = "X-Phalanx-Students"
 HEADER_EXIT_ROW: Final = "X-Phalanx-Exit-Row"
 """The row after which the answer left, or `final`; with several texts, one value for each, comma-separated."""

@@ -1,0 +1,64 @@
+"""`phalanx serve`: one worker."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from phalanx_contract.errors import ContractError
+
+
+@click.command("serve")
+@click.option("--artifact", type=click.Path(path_type=Path), help="Serve this artifact's folder, with no plan.")
+@click.option("--name", default="default", show_default=True, help="Name of the model, with --artifact.")
+@click.option("--objective", type=float, default=None, help="Latency objective in seconds, with --artifact.")
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=int, help="Port to listen on; 0 takes a free one.")
+@click.option("--plan-dir", help="Folder with the plan's files.")
+@click.option("--claims-dir", help="Folder in which claims are mounted.")
+@click.option("--cache-dir", help="Folder for local copies of artifacts.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where to compute.")
+@click.option("--dtype", type=click.Choice(["auto", "fp32", "bf16"]), help="Number format of the weights.")
+@click.option("--threads", type=int, help="CPU threads of a forward pass; 0 takes all cores.")
+@click.option("--set", "more", multiple=True, metavar="NAME=VALUE", help="Any other setting of the worker.")
+@click.option("--log-level", default="INFO", show_default=True, help="How much to log.")
+def command(
+    artifact: Path | None,
+    name: str,
+    objective: float | None,
+    more: tuple[str, ...],
+    log_level: str,
+    **options: str | int | None,
+) -> None:
+    """Run one worker: serve the plan in a folder, or with --artifact a single model."""
+    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # Before torch loads its threads: spinning ones starve tokenizer and event loop on a busy machine.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    from phalanx_grid import GridError
+    from phalanx_server.run import run
+    from phalanx_server.settings import read_settings
+    from phalanx_server.standalone import OBJECTIVE_S, standalone_plan
+
+    extra = dict(item.partition("=")[::2] for item in more)
+    if artifact is not None and options["cache_dir"] is None and "PHALANX_CACHE_DIR" not in os.environ:
+        options["cache_dir"] = str(_user_cache())
+    try:
+        settings = read_settings(os.environ, **{**extra, **options})
+        plan = standalone_plan(artifact, name=name, objective_s=objective or OBJECTIVE_S) if artifact else None
+        code = asyncio.run(run(settings, plan=plan, announce=lambda url: click.echo(f"serving on {url}")))
+    except (ContractError, GridError, ValueError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    sys.stdout.flush()
+    logging.shutdown()
+    # A loader thread may hang in a dead store's download; a normal exit would wait for it.
+    os._exit(code)
+
+
+def _user_cache() -> Path:
+    """Where a single user's workers keep artifacts."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "phalanx"

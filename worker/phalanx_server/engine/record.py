@@ -1,0 +1,50 @@
+"""A finished batch in the metrics."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from phalanx_contract import metrics as names
+from phalanx_server.answers import FINAL
+from phalanx_server.engine.batch_run import RampReading
+from phalanx_server.engine.work import Work
+from phalanx_server.metrics import Metrics
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BatchRecord:
+    """What one batch did. `exits` maps the place in the batch to the row of its ramp."""
+
+    ensemble: str
+    students: int
+    works: Sequence[Work]
+    padded_tokens: int
+    exits: dict[int, int]
+    ramps: Sequence[RampReading]
+    start_s: float
+    seconds: float
+    tokens_per_s: float
+
+
+def record_batch(metrics: Metrics, batch: BatchRecord) -> None:
+    """Count a batch that ran to its end."""
+    ensemble, students = batch.ensemble, batch.students
+    real = sum(work.item.tokens for work in batch.works)
+    metrics.observe(names.BATCH_SECONDS, ensemble, students, value=batch.seconds)
+    metrics.inc(names.BATCH_TOKENS, ensemble, students, by=batch.padded_tokens)
+    metrics.inc(names.PADDING_TOKENS, ensemble, by=batch.padded_tokens - real)
+    metrics.inc(names.BUSY_SECONDS, by=batch.seconds)
+    metrics.set(names.STUDENTS, ensemble, to=students)
+    metrics.set(names.CAPACITY, ensemble, students, to=batch.tokens_per_s)
+    metrics.inc(names.ANSWERS, ensemble, students, by=len(batch.works))
+    for work in batch.works:
+        waited_s = max(batch.start_s - work.item.arrival_s, 0.0)
+        metrics.observe(names.QUEUE_SECONDS, ensemble, value=waited_s)
+    rows = Counter[object](batch.exits.get(place, FINAL) for place in range(len(batch.works)))
+    for row, count in rows.items():
+        metrics.inc(names.EXITS, ensemble, row, by=count)
+    for ramp in batch.ramps:
+        for score, agrees in zip(ramp.scores.tolist(), ramp.agrees.tolist(), strict=True):
+            metrics.observe(names.RAMP_SCORE, ensemble, ramp.row, str(agrees).lower(), value=score)

@@ -1,0 +1,76 @@
+"""One turn of the engine: choose a batch and its students, run it, count it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from phalanx_contract import metrics as names
+from phalanx_contract.plan import Cut
+from phalanx_server.batching.burst import BurstPolicy
+from phalanx_server.batching.room import BatchLimits
+from phalanx_server.engine.batch_run import BatchRun
+from phalanx_server.engine.lanes import Lane, Lanes
+from phalanx_server.engine.record import BatchRecord, record_batch
+from phalanx_server.engine.work import Orders, Results, Work
+from phalanx_server.metrics import Metrics
+from phalanx_server.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Turn:
+    """A batch, and the cut that it runs under."""
+
+    lane: Lane
+    works: list[Work]
+    students: int
+    cut: Cut
+    plan: str
+
+
+def choose(lane: Lane, lanes: Lanes, orders: Orders, settings: Settings, *, now_s: float) -> Turn:
+    """Take the lane's next batch. The plan is read here, once, so that a swap falls between batches."""
+    cut = orders.cut(lane.model)
+    others_s = sum(other.drain_s(orders.cut(other.model)) for other in lanes if other is not lane)
+    policy = BurstPolicy(objective_s=orders.objective_s, raise_after_s=settings.raise_after_s)
+    students = lane.pick(cut, others_s=others_s, policy=policy, now_s=now_s)
+    fitting = lane.capacity.tokens_within(students=students, seconds=orders.objective_s * settings.batch_share)
+    limits = BatchLimits(
+        tokens=min(settings.batch_tokens, fitting), texts=settings.batch_texts, padding=settings.batch_padding
+    )
+    works = lane.claim(lane.room.take(limits))
+    return Turn(lane=lane, works=works, students=students, cut=cut, plan=orders.plan)
+
+
+def compute(turn: Turn, metrics: Metrics, post: Callable[[Results], None]) -> None:
+    """Run the batch; answers are posted as they come."""
+    lane, start_s = turn.lane, time.monotonic()
+    run = BatchRun(
+        lane.model,
+        turn.works,
+        students=turn.students,
+        thresholds=turn.cut.thresholds,
+        plan=turn.plan,
+        clock=time.monotonic,
+    )
+    for done in run:
+        post(Results(list(done)))
+        now_s = time.monotonic()
+        for work, _ in done:
+            latency_s = max(now_s - work.item.arrival_s, 0.0)
+            metrics.observe(names.REQUEST_SECONDS, work.item.ensemble, value=latency_s)
+    seconds = time.monotonic() - start_s
+    lane.learn(students=turn.students, tokens=run.padded_tokens, seconds=seconds)
+    record = BatchRecord(
+        ensemble=lane.model.name,
+        students=turn.students,
+        works=turn.works,
+        padded_tokens=run.padded_tokens,
+        exits=run.exits,
+        ramps=run.ramps,
+        start_s=start_s,
+        seconds=seconds,
+        tokens_per_s=lane.capacity.tokens_per_s(turn.students),
+    )
+    record_batch(metrics, record)

@@ -1,0 +1,1 @@
+"""The HTTP side: routes, thin handlers, and errors in each protocol's shape."""

@@ -1,0 +1,70 @@
+"""What all inference handlers share: reading the body, finding the model, sending the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from phalanx_contract.runtime import HEADER_MODEL, HEADER_PLAN, HEADER_TENANT
+from phalanx_server.answers import Query, Reply
+from phalanx_server.errors import BadRequest, TooLarge, Unavailable, UnsupportedMedia
+from phalanx_server.serving.routing import Address, Target, resolve
+from phalanx_server.worker import Worker
+
+WORKER = web.AppKey("worker", Worker)
+ENSEMBLE = "phalanx.ensemble"
+TEXTS = "phalanx.texts"
+
+
+async def read_body(request: web.Request) -> bytes:
+    """The body of a JSON request.
+
+    Raises:
+        UnsupportedMedia, TooLarge: before a byte is read, where the headers tell. BadRequest: the body is broken off.
+    """
+    if request.content_type != "application/json":
+        raise UnsupportedMedia(f"the content type is {request.content_type!r}; send application/json")
+    most = request.app[WORKER].settings.max_body_bytes
+    if (request.content_length or 0) > most:
+        raise TooLarge(f"the body has {request.content_length} bytes; at most {most}")
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge as error:
+        raise TooLarge(f"the body has more than {most} bytes") from error
+    except web.RequestPayloadError as error:
+        raise BadRequest(f"the body cannot be read: {error}") from error
+
+
+def find(request: web.Request, model: str | None = None) -> Target:
+    """What answers the request; errors as `resolve`. With no model in path or body, `?model=` or a header names it."""
+    worker = request.app[WORKER]
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    named = model if model is not None else request.query.get("model", request.headers.get(HEADER_MODEL, ""))
+    address = Address(
+        model=named,
+        tenant=request.headers.get(HEADER_TENANT, ""),
+        api_key=key.strip() if scheme.lower() == "bearer" else "",
+    )
+    target = resolve(worker.registry.hosted, address)
+    request[ENSEMBLE] = target.model.name
+    return target
+
+
+async def answer(request: web.Request, target: Target, query: Query) -> Reply:
+    """The answers to a query; errors as `Answering.answer`."""
+    worker = request.app[WORKER]
+    request[TEXTS] = len(query.texts)
+    if not worker.accepting:
+        raise Unavailable("this worker is going away; try again", retry_after_s=1.0)
+    return await worker.answering.answer(target, query, objective_s=worker.objective_s)
+
+
+def respond(body: bytes, reply: Reply, headers: Mapping[str, str] | None = None) -> web.Response:
+    """An answer that says how it was made."""
+    return web.Response(body=body, content_type="application/json", headers={**reply.made_by(), **(headers or {})})
+
+
+def plan_headers(worker: Worker) -> dict[str, str]:
+    """The plan being served, for answers that no text was computed for."""
+    return {HEADER_PLAN: worker.registry.plan_hash} if worker.registry.plan_hash else {}

@@ -1,0 +1,1 @@
+"""From a URI and a digest to something that serves: locate, fetch, verify, load, warm up."""

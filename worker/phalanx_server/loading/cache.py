@@ -1,0 +1,128 @@
+"""Local copies of artifacts, by digest: fetched once, verified, and in place only when whole.
+
+<root>/sha256/<hex>/      complete artifacts
+<root>/partial/<hex>/     fetches under way; an interrupted one goes on where it stopped
+<root>/locks/<hex>        held while fetching, so that one process or thread at a time does
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Final
+
+from phalanx_contract.plan import Artifact
+from phalanx_contract.worker import LoadReason
+from phalanx_grid.errors import ArtifactCorrupt, DigestMismatch
+from phalanx_grid.manifest import MANIFEST, MAX_MANIFEST_BYTES, FileEntry, digest_of, parse_manifest
+from phalanx_server.loading.failure import LoadFailure
+from phalanx_server.loading.source import Source, locate
+
+_CHUNK_BYTES: Final = 1 << 20
+
+
+class ArtifactCache:
+    """Fetches artifacts into a folder. Safe to use from several threads and processes at once."""
+
+    def __init__(self, root: Path, *, claims_dir: Path) -> None:
+        self._root, self._claims_dir = root, claims_dir
+
+    def fetch(self, artifact: Artifact) -> Path:
+        """The folder of a complete local copy.
+
+        Raises:
+            LoadFailure: the store cannot be read, or has no such artifact.
+            DigestMismatch, ArtifactCorrupt: what it has is not what the digest promises; no copy is kept.
+        """
+        digest = artifact.digest.removeprefix("sha256:")
+        final = self._root / "sha256" / digest
+        if final.is_dir():
+            return final
+        source = locate(artifact.uri, claims_dir=self._claims_dir)
+        try:
+            with self._alone(digest):
+                if not final.is_dir():
+                    self._fetch(artifact, source, self._root / "partial" / digest, final)
+        except OSError as error:
+            raise LoadFailure(LoadReason.FETCH_FAILED, f"{artifact.uri}: {_words(error)}") from error
+        return final
+
+    def discard(self, digest: str) -> None:
+        """Drop a copy that turned out damaged, so that the next attempt fetches it again."""
+        shutil.rmtree(self._root / "sha256" / digest.removeprefix("sha256:"), ignore_errors=True)
+
+    def _fetch(self, artifact: Artifact, source: Source, partial: Path, final: Path) -> None:
+        partial.mkdir(parents=True, exist_ok=True)
+        manifest = _read_manifest(artifact, source)
+        for name, entry in parse_manifest(manifest).files.items():
+            _copy(artifact.uri, source, name, entry, partial / name)
+        (partial / MANIFEST).write_bytes(manifest)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        partial.rename(final)
+
+    @contextlib.contextmanager
+    def _alone(self, digest: str) -> Iterator[None]:
+        lock = self._root / "locks" / digest
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with lock.open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+
+def _read_manifest(artifact: Artifact, source: Source) -> bytes:
+    with _opened(artifact.uri, source, MANIFEST) as stream:
+        data = stream.read(MAX_MANIFEST_BYTES + 1)
+    if digest_of(data) != artifact.digest:
+        raise DigestMismatch(f"{artifact.uri} has digest {digest_of(data)}, not {artifact.digest}", file=MANIFEST)
+    return data
+
+
+def _copy(uri: str, source: Source, name: str, entry: FileEntry, target: Path) -> None:
+    """Copy a file, going on after what an earlier attempt has left, and check it."""
+    if target.is_file():
+        return
+    part = target.with_name(f"{name}.part")
+    if part.is_file() and part.stat().st_size > entry.bytes:
+        part.unlink()
+    with part.open("a+b") as out:
+        out.seek(0)
+        digest = hashlib.file_digest(out, "sha256")
+        with _opened(uri, source, name, part_of=True) as stream:
+            stream.seek(out.tell())
+            # One byte more than promised shows a file that is too long.
+            while out.tell() <= entry.bytes and (chunk := stream.read(_CHUNK_BYTES)):
+                out.write(chunk)
+                digest.update(chunk)
+        size = out.tell()
+    if size != entry.bytes or digest.hexdigest() != entry.sha256:
+        part.unlink()
+        problem = f"has {size} bytes, the manifest says {entry.bytes}" if size != entry.bytes else "was altered"
+        raise ArtifactCorrupt(f"{problem} (in {uri})", file=name)
+    part.rename(target)
+
+
+@contextlib.contextmanager
+def _opened(uri: str, source: Source, name: str, *, part_of: bool = False) -> Iterator[IO[bytes]]:
+    """The file's stream, with the store's own errors as failures."""
+    try:
+        with source.open(name) as stream:
+            yield stream
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if part_of:
+            raise ArtifactCorrupt(f"missing (in {uri})", file=name) from error
+        raise LoadFailure(LoadReason.ARTIFACT_NOT_FOUND, f"no artifact at {uri}: it has no {name}") from error
+    except ImportError as error:
+        message = f"{uri}: this worker has no driver for the store: {error}"
+        raise LoadFailure(LoadReason.ARTIFACT_UNSUPPORTED, message) from error
+    except (OSError, ArtifactCorrupt):
+        raise
+    except Exception as error:  # each store's client has errors of its own
+        raise LoadFailure(LoadReason.FETCH_FAILED, f"{uri}: {_words(error)}") from error
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

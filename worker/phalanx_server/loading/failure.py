@@ -1,0 +1,46 @@
+"""Why something could not be loaded, in the contract's words."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+
+from phalanx_contract.worker import LoadReason
+from phalanx_grid import GridError
+
+TRANSIENT: Final = frozenset(
+    {
+        LoadReason.FETCH_FAILED,
+        LoadReason.ARTIFACT_NOT_FOUND,
+        LoadReason.ARTIFACT_CORRUPT,
+        LoadReason.OUT_OF_MEMORY,
+    }
+)
+"""Causes that may go away while the resource stays as it is: a store comes back, an upload is completed, memory is
+freed. They are tried again with back-off; all others wait for another plan."""
+
+
+class LoadFailure(Exception):
+    """`field` is the path in the owner's resource that has to change; the message is one line for its condition."""
+
+    def __init__(self, reason: LoadReason, message: str, *, field: str = "spec.artifact.uri") -> None:
+        self.reason, self.field = reason, field
+        self.message = " ".join(message.split())
+        super().__init__(f"{reason}: {self.message}")
+
+    @property
+    def transient(self) -> bool:
+        """Whether another attempt can succeed without a change of the resource."""
+        return self.reason in TRANSIENT
+
+
+def as_failure(error: BaseException) -> LoadFailure:
+    """Any exception of a load as a failure with its cause."""
+    if isinstance(error, LoadFailure):
+        return error
+    if isinstance(error, GridError):
+        return LoadFailure(error.reason, str(error), field=error.field)
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return LoadFailure(LoadReason.OUT_OF_MEMORY, "the worker has no memory for it", field="spec.artifact")
+    return LoadFailure(LoadReason.INTERNAL, f"{type(error).__name__}: {error}", field="spec.artifact")

@@ -1,0 +1,106 @@
+"""Loading ensembles and adapters: blocking work, done on loader threads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from phalanx_contract.plan import Artifact
+from phalanx_grid import (
+    AdapterTable,
+    ArtifactCorrupt,
+    LoadedArtifact,
+    compute_dtype,
+    load_artifact,
+)
+from phalanx_grid.adapters import AdapterWeights, check_fits, load_adapter
+from phalanx_server.loading.cache import ArtifactCache
+from phalanx_server.loading.failure import as_failure
+from phalanx_server.loading.warm_up import measure
+from phalanx_server.models import Model, Speed
+from phalanx_server.settings import Settings, cores
+
+
+class Loader:
+    """Loads by artifact. Methods block, may be called from any thread, and raise nothing but `LoadFailure`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._cache = ArtifactCache(Path(settings.cache_dir), claims_dir=Path(settings.claims_dir))
+        self.device = resolve_device(settings.device)
+
+    def model(self, name: str, artifact: Artifact) -> Model:
+        """Fetch, verify, load and warm up an ensemble: what comes back has answered a forward pass."""
+        torch.set_num_threads(self._settings.threads or cores())
+        try:
+            return self._model(name, artifact)
+        except Exception as error:
+            self._discard_if_damaged(artifact, error)
+            raise as_failure(error) from error
+
+    def adapter(self, artifact: Artifact, model: Model) -> AdapterWeights:
+        """Fetch and verify a tenant's adapter for a model; it stays on the host."""
+        try:
+            path = self._cache.fetch(artifact)
+            weights = load_adapter(path, digest=artifact.digest, base=model.digest).weights
+            check_fits(weights, model.grid.geometry, rank_max=model.adapters.rank_max)
+        except Exception as error:
+            self._discard_if_damaged(artifact, error)
+            raise as_failure(error) from error
+        return weights
+
+    def _model(self, name: str, artifact: Artifact) -> Model:
+        settings, path = self._settings, self._cache.fetch(artifact)
+        loaded = load_artifact(path, digest=artifact.digest, device=self.device, dtype=self._dtype())
+        adapters = AdapterTable.for_grid(loaded.grid, slots=settings.adapter_slots, rank_max=settings.adapter_rank)
+        capacity = measure(loaded.grid, device=self.device, batch_tokens=settings.drain_batch_tokens)
+        agreement, accuracy = _measured(loaded)
+        return Model(
+            name=name,
+            digest=loaded.digest,
+            grid=loaded.grid,
+            tokenizer=loaded.tokenizer,
+            adapters=adapters,
+            capacity=capacity,
+            speed=Speed(capacity),
+            example=tuple(loaded.tokenizer.encode(["a"])[0].ids),
+            device=self.device,
+            fidelity="bf16" if loaded.grid.embeddings.word.dtype is torch.bfloat16 else "fp32",
+            agreement=agreement,
+            accuracy=accuracy,
+        )
+
+    def _dtype(self) -> torch.dtype | None:
+        wanted = self._settings.dtype
+        if wanted == "auto":
+            wanted = "fp32" if self.device == "cpu" or compute_dtype(self.device) is torch.float32 else "bf16"
+        return torch.bfloat16 if wanted == "bf16" else None
+
+    def _discard_if_damaged(self, artifact: Artifact, error: Exception) -> None:
+        """A copy that was whole when it was fetched has rotted on the disk: the next attempt fetches it again."""
+        if isinstance(error, ArtifactCorrupt):
+            self._cache.discard(artifact.digest)
+
+
+def resolve_device(wanted: str) -> str:
+    """`auto` as CUDA if there is any, else the CPU.
+
+    Raises:
+        ValueError: CUDA is asked for and there is none.
+    """
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device: cuda is asked for, and torch finds none; use auto or cpu")
+    return wanted
+
+
+def _measured(loaded: LoadedArtifact) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Agreement and accuracy by number of students; empty where the manifest does not know all of them."""
+    known = loaded.manifest.accuracy
+    by_k = {entry.students: entry for entry in known.by_k} if known else {}
+    counts = range(1, loaded.grid.geometry.students + 1)
+    if any(count not in by_k for count in counts):
+        return (), ()
+    return tuple(by_k[count].agreement for count in counts), tuple(by_k[count].accuracy for count in counts)

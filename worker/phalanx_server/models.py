@@ -1,0 +1,52 @@
+"""A loaded ensemble, as the rest of the server sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from phalanx_grid import AdapterTable, Grid, Tokenizer
+from phalanx_server.batching.capacity import Capacity
+
+
+@dataclass(slots=True)
+class Speed:
+    """What the engine has learnt of a model's capacity; assigned as a whole by the engine, read by admission."""
+
+    now: Capacity
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Model:
+    """One artifact under one name. Another artifact makes another `Model`; of this one only `speed` ever changes.
+
+    `capacity` is what warm-up measured. `example` are the ids of a short text, for self-checks. `agreement` and
+    `accuracy` are the manifest's, by number of students.
+    """
+
+    name: str
+    digest: str
+    grid: Grid
+    tokenizer: Tokenizer
+    adapters: AdapterTable
+    capacity: Capacity
+    speed: Speed
+    example: tuple[int, ...]
+    device: str = "cpu"
+    fidelity: str = "fp32"
+    agreement: tuple[float, ...] = ()
+    accuracy: tuple[float, ...] = ()
+
+    @property
+    def students(self) -> int:
+        """Columns of the grid."""
+        return self.grid.geometry.students
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the base readout's classes."""
+        return self.grid.labels
+
+    @property
+    def classes(self) -> int:
+        """Labels of the base readout; 0 for embeddings only."""
+        return self.grid.geometry.classes

@@ -1,0 +1,79 @@
+"""A worker's life: listen, serve, and on SIGTERM drain and go.
+
+serving  --SIGTERM-->  draining: not ready, still answering     (`drain_lag_s`: routers notice)
+         -->           closed: no new connections, the rest is finished   (`drain_s` in all)
+         -->           exit 0, or 1 if time was up or a second signal came
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Callable
+
+from aiohttp import web
+
+from phalanx_contract.plan import Plan
+from phalanx_server.http.app import make_app
+from phalanx_server.settings import Settings
+from phalanx_server.worker import Worker
+
+log = logging.getLogger(__name__)
+
+
+async def run(settings: Settings, *, plan: Plan | None, announce: Callable[[str], None]) -> int:
+    """Serve until a signal; the exit code. `announce` gets the base URL once requests are taken."""
+    stop, hurry = asyncio.Event(), asyncio.Event()
+    _on_signals(stop, hurry)
+    worker = Worker(settings)
+    runner = web.AppRunner(make_app(worker), handler_cancellation=True, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        worker.start(plan)
+        site = web.TCPSite(runner, settings.host, settings.port)
+        await site.start()
+        announce(_url(settings, runner))
+        await stop.wait()
+        log.info("draining")
+        unanswered = await drain(worker, site, hurry)
+    finally:
+        await runner.cleanup()
+        await worker.close()
+    if unanswered:
+        log.warning("gone with %d requests unanswered", unanswered)
+    return 1 if unanswered else 0
+
+
+async def drain(worker: Worker, site: web.TCPSite, hurry: asyncio.Event) -> int:
+    """Fail readiness, stop listening, wait for what runs; the number of requests that did not finish."""
+    worker.draining = True
+    loop = asyncio.get_running_loop()
+    deadline_s = loop.time() + worker.settings.drain_s
+    await _unless(hurry, min(worker.settings.drain_lag_s, worker.settings.drain_s))
+    worker.accepting = False
+    await site.stop()
+    while worker.active and loop.time() < deadline_s and not hurry.is_set():
+        await _unless(hurry, 0.02)
+    return worker.active
+
+
+async def _unless(event: asyncio.Event, seconds: float) -> None:
+    """Sleep, or wake at the event."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+
+
+def _on_signals(stop: asyncio.Event, hurry: asyncio.Event) -> None:
+    def handle() -> None:
+        (hurry if stop.is_set() else stop).set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, handle)
+
+
+def _url(settings: Settings, runner: web.AppRunner) -> str:
+    port = runner.addresses[0][1]
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host  # noqa: S104
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

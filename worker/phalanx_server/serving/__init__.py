@@ -1,0 +1,1 @@
+"""What the worker serves now, and what it is still loading: the state of the event loop."""

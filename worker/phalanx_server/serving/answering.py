@@ -1,0 +1,136 @@
+"""The way of one request: tokenize, pin the adapter, admit, queue, wait."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+
+from phalanx_contract import metrics as names
+from phalanx_grid import Encoding
+from phalanx_server.answers import Query, Reply
+from phalanx_server.batching.admission import Admit, Ask, QueueBound, Shed
+from phalanx_server.batching.item import Item
+from phalanx_server.engine.thread import Engine
+from phalanx_server.engine.work import Pending, Results, Work
+from phalanx_server.errors import Overloaded, ServeError
+from phalanx_server.metrics import Metrics
+from phalanx_server.serving.routing import Target
+from phalanx_server.serving.shelf import Lease
+from phalanx_server.serving.tokens import TokenThreads
+from phalanx_server.settings import Settings
+
+
+class Answering:
+    """Answers queries by the engine. Lives on the event loop."""
+
+    def __init__(self, settings: Settings, engine: Engine, tokens: TokenThreads, metrics: Metrics) -> None:
+        self._settings, self._engine, self._tokens, self._metrics = settings, engine, tokens, metrics
+        self._ids = itertools.count(1)
+        self._holds: dict[int, Target] = {}
+        """What answers each work that is with the engine, to give back its tokens and its slot."""
+
+    async def answer(self, target: Target, query: Query, *, objective_s: float) -> Reply:
+        """All answers of one request.
+
+        Raises:
+            ServeError: any; the engine then holds nothing of the request any more, or soon will not.
+        """
+        bound = self._bound(target, objective_s)
+        self._shed_if(target.hosted.admission.full(bound), target, len(query.texts))
+        start_s = time.monotonic()
+        encodings = await self._tokens.encode(target.model.tokenizer, query.texts, truncate=query.truncate)
+        tokenization_s = time.monotonic() - start_s
+        lease = await self._lease(target, len(encodings))
+        pending, works = self._works(target, query, encodings, lease.slot)
+        tokens = sum(work.item.tokens for work in works)
+        self._admit(target, works, bound)
+        self._engine.submit(works)
+        try:
+            answers = await pending.done
+        except (asyncio.CancelledError, ServeError):
+            self._engine.cancel(works)
+            raise
+        return Reply(
+            model=target.name,
+            version=target.model.digest,
+            labels=lease.labels,
+            fidelity=target.model.fidelity,
+            answers=answers,
+            tokens=tokens,
+            tokenization_s=tokenization_s,
+        )
+
+    def deliver(self, results: Results) -> None:
+        """Take what the engine has finished."""
+        for work, outcome in results.outcomes:
+            work.pending.deliver(work.index, outcome)
+        for work in results.retired:
+            target = self._holds.pop(work.item.id)
+            target.hosted.admission.settle(tenant=work.item.tenant, tokens=work.item.tokens)
+            self._release(target, work.item.slot)
+
+    @property
+    def in_engine(self) -> int:
+        """Texts that the engine has not retired."""
+        return len(self._holds)
+
+    async def _lease(self, target: Target, count: int) -> Lease:
+        if target.tenant is None:
+            return Lease(slot=0, labels=target.model.labels)
+        return await target.shelf.lease(target.tenant, count)
+
+    def _works(self, target: Target, query: Query, encodings: list[Encoding], slot: int) -> tuple[Pending, list[Work]]:
+        pending, now_s = Pending(len(encodings)), time.monotonic()
+        works = [
+            Work(
+                item=Item(
+                    id=next(self._ids),
+                    ensemble=target.model.name,
+                    tokens=len(encoding.ids),
+                    arrival_s=now_s,
+                    deadline_s=now_s + self._settings.request_timeout_s,
+                    tenant=target.tenant_name,
+                    slot=slot,
+                ),
+                ids=encoding.ids,
+                model=target.model,
+                pending=pending,
+                index=index,
+                embedding=query.embedding,
+            )
+            for index, encoding in enumerate(encodings)
+        ]
+        return pending, works
+
+    def _admit(self, target: Target, works: list[Work], bound: QueueBound) -> None:
+        spec = target.tenant.spec if target.tenant else None
+        tokens = sum(work.item.tokens for work in works)
+        ask = Ask(
+            tenant=target.tenant_name,
+            tokens=tokens,
+            weight=spec.weight if spec else 1,
+            rate_tokens_per_s=spec.rate_tokens_per_s if spec else None,
+        )
+        verdict = target.hosted.admission.decide(ask, bound, now_s=time.monotonic())
+        if isinstance(verdict, Shed):
+            for work in works:
+                self._release(target, work.item.slot)
+        self._shed_if(verdict, target, len(works))
+        self._metrics.inc(names.TOKENS, target.model.name, by=tokens)
+        self._holds |= dict.fromkeys((work.item.id for work in works), target)
+
+    def _shed_if(self, verdict: Admit | Shed | None, target: Target, count: int) -> None:
+        if isinstance(verdict, Shed):
+            self._metrics.inc(names.SHED, target.model.name, by=count)
+            raise Overloaded(f"overloaded: {verdict.reason}", retry_after_s=verdict.retry_after_s)
+
+    def _bound(self, target: Target, objective_s: float) -> QueueBound:
+        floor = min(target.hosted.cut.students_floor, target.model.students)
+        rate = target.model.speed.now.tokens_per_s(floor)
+        limit = max(rate * objective_s * self._settings.queue_slack, float(self._settings.queue_min_tokens))
+        return QueueBound(limit_tokens=limit, tokens_per_s=rate)
+
+    def _release(self, target: Target, slot: int) -> None:
+        if slot:
+            target.model.adapters.release(slot)

@@ -1,0 +1,35 @@
+"""Trying a load until it works, or cannot work."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
+
+from phalanx_server.loading.failure import LoadFailure
+
+log = logging.getLogger(__name__)
+
+Loaded = TypeVar("Loaded")
+
+
+async def attempt(
+    load: Callable[[], Awaitable[Loaded]],
+    *,
+    what: str,
+    delays_s: Iterable[float],
+    on_failure: Callable[[LoadFailure], None],
+) -> Loaded | None:
+    """The loaded thing; None after a permanent failure. Each failure is reported; transient ones are tried again."""
+    for delay_s in delays_s:
+        try:
+            return await load()
+        except LoadFailure as failure:
+            again = f"; again in {delay_s:g} s" if failure.transient else ""
+            log.warning("%s is not loaded: %s%s", what, failure, again, exc_info=failure.__cause__)
+            on_failure(failure)
+            if not failure.transient:
+                return None
+        await asyncio.sleep(delay_s)
+    return None

@@ -1,0 +1,139 @@
+"""All ensembles of the plan: loading, swapping, dropping, and what the engine is told of it.
+
+Lives on the event loop; loads run on loader threads. A failure stays with its ensemble or tenant, and a new artifact
+replaces the old one only when it is loaded and warm, with its tenants.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from phalanx_contract import metrics as names
+from phalanx_contract.plan import Ensemble, Plan, PlanHash
+from phalanx_contract.worker import AdapterReport, EnsembleReport, LoadReason, LoadState
+from phalanx_server.engine.lanes import bounds_of
+from phalanx_server.engine.work import Orders
+from phalanx_server.loading.loader import Loader
+from phalanx_server.metrics import Metrics
+from phalanx_server.plan.difference import difference
+from phalanx_server.serving.bring_up import BringUp
+from phalanx_server.serving.hosted import Hosted
+from phalanx_server.settings import Settings
+
+_GAUGES: Final = (names.STUDENTS, names.STUDENTS_FLOOR, names.STUDENTS_CEILING, names.CAPACITY, names.ADAPTER_SLOTS)
+"""What is dropped with an ensemble: a gauge would go on showing its last value, a counter just stands still."""
+
+
+class Registry:
+    """Call `apply` with each new plan; `publish` is called with what the engine is to do from now on."""
+
+    def __init__(
+        self, settings: Settings, loader: Loader, metrics: Metrics, *, publish: Callable[[Orders], None]
+    ) -> None:
+        self._metrics, self._publish = metrics, publish
+        self._bring_up = BringUp(settings, loader, metrics)
+        self.hosted: dict[str, Hosted] = {}
+        self.plan: Plan | None = None
+        self.plan_hash = ""
+
+    def apply(self, plan_hash: PlanHash, plan: Plan) -> None:
+        """Swap to a plan: its cuts hold from the next batch on, what it adds is loaded in the background."""
+        changes = difference(self.plan, plan)
+        for name in changes.unload:
+            self._unload(name)
+        for ensemble in plan.ensembles:
+            if ensemble.name in self.hosted:
+                self.hosted[ensemble.name].want(ensemble)
+        for ensemble in changes.load:
+            self._load(ensemble)
+        for name, tenant in changes.unload_adapters:
+            self._drop_tenant(name, tenant)
+        for name, adapter in changes.load_adapters:
+            if (shelf := self.hosted[name].shelf) is not None:
+                shelf.want(adapter)
+        for hosted in self.hosted.values():
+            self._refresh(hosted)
+        self.plan, self.plan_hash = plan, plan_hash
+        self._metrics.plan(plan_hash)
+        self._metrics.inc(names.PLAN_SWAPS)
+        self._announce()
+
+    def reports(self) -> tuple[tuple[EnsembleReport, ...], tuple[AdapterReport, ...]]:
+        """Of all ensembles, and of the adapters that are not served."""
+        hosted = list(self.hosted.values())
+        return tuple(h.report() for h in hosted), tuple(r for h in hosted for r in h.adapter_reports())
+
+    def close(self) -> None:
+        """Stop loading."""
+        for hosted in self.hosted.values():
+            if hosted.task is not None:
+                hosted.task.cancel()
+            if hosted.shelf is not None:
+                hosted.shelf.close()
+        self._bring_up.close()
+
+    def _refresh(self, hosted: Hosted) -> None:
+        """Take over what needs no loading: the cut, and the tenants' weights, rates and keys."""
+        if hosted.state is not LoadState.LOADING or hosted.shelf is not None:
+            hosted.recut()
+        outgrown = hosted.failure is not None and hosted.failure.reason is LoadReason.STUDENTS_OUT_OF_RANGE
+        if hosted.shelf is None and outgrown and hosted.task is not None and hosted.task.done():
+            self._load(hosted.spec)
+        for adapter in hosted.spec.adapters:
+            if hosted.shelf is not None and adapter.name in hosted.shelf.tenants:
+                hosted.shelf.update(adapter)
+
+    def _load(self, ensemble: Ensemble) -> None:
+        hosted = self.hosted.get(ensemble.name)
+        if hosted is None:
+            hosted = self.hosted[ensemble.name] = Hosted(ensemble, ensemble.cut)
+        if hosted.task is not None:
+            hosted.task.cancel()
+        hosted.state, hosted.failure = LoadState.LOADING, None
+        hosted.task = asyncio.create_task(self._take_in(hosted), name=f"load {ensemble.name}")
+
+    async def _take_in(self, hosted: Hosted) -> None:
+        """Load, then swap: the old model goes on until the new one can answer for all of its tenants."""
+        shelf = await self._bring_up.ensemble(hosted)
+        if shelf is None:
+            return
+        before = hosted.served(shelf)
+        shelf.match(hosted.spec.adapters)
+        if before is not None:
+            before.close()
+        self._announce()
+
+    def _drop_tenant(self, ensemble: str, tenant: str) -> None:
+        hosted = self.hosted[ensemble]
+        hosted.admission.forget(tenant)
+        if hosted.shelf is not None and tenant in hosted.shelf.tenants:
+            hosted.shelf.drop(tenant)
+
+    def _unload(self, name: str) -> None:
+        hosted = self.hosted.pop(name)
+        if hosted.task is not None:
+            hosted.task.cancel()
+        if hosted.shelf is not None:
+            hosted.shelf.close()
+        for gauge in _GAUGES:
+            self._metrics.forget(gauge, name)
+
+    def _announce(self) -> None:
+        """Tell the engine, and show the bounds."""
+        serving = [(hosted, hosted.shelf.model) for hosted in self.hosted.values() if hosted.shelf is not None]
+        for hosted, model in serving:
+            bounds = bounds_of(hosted.cut, model.students)
+            self._metrics.set(names.STUDENTS_FLOOR, model.name, to=bounds.floor)
+            self._metrics.set(names.STUDENTS_CEILING, model.name, to=bounds.ceiling)
+            for count in range(1, model.students + 1):
+                self._metrics.set(names.CAPACITY, model.name, count, to=model.speed.now.tokens_per_s(count))
+        self._publish(
+            Orders(
+                plan=self.plan_hash,
+                objective_s=self.plan.objective_p99_s if self.plan else 1.0,
+                cuts={model.name: hosted.cut for hosted, model in serving},
+                models=tuple(model for _, model in serving),
+            )
+        )
