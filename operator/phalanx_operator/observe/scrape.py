@@ -25,11 +25,11 @@ class Scraper:
     """Remembers the scrapes of one pool's workers. Rates need two, so the first observation has none."""
 
     def __init__(self, spans: Spans) -> None:
-        self._spans = spans
+        self.spans = spans
         self._windows: dict[tuple[str, Span], Window] = {}
 
     def __repr__(self) -> str:
-        return f"<Scraper {len(self._windows) // len(Span)} workers, {self._spans}>"
+        return f"<Scraper {len(self._windows) // len(Span)} workers, {self.spans}>"
 
     async def observe(self, session: aiohttp.ClientSession, targets: Sequence[Target], *, now: float) -> Observation:
         """Scrape every live worker once. `now` is the time (s) that the scrapes are recorded with."""
@@ -45,15 +45,20 @@ class Scraper:
     def add(self, pod: str, scrape: Scrape) -> None:
         """Take one worker's scrape into its windows."""
         for span in Span:
-            length_s = self._spans.of(span)
-            empty = Window(length_s=length_s, spacing_s=length_s / 20)
             kept = {name: values for name, values in scrape.series.items() if name in _NAMES[span]}
-            window = self._windows.get((pod, span), empty)
+            window = self._windows.get((pod, span)) or self._empty(span, scrape.at)
             self._windows[pod, span] = window.add(Scrape(at=scrape.at, series=kept))
+
+    def _empty(self, span: Span, at: float) -> Window:
+        """A new worker's window. Ramp statistics count from the start of the worker's process, so that an operator
+        that was restarted does not lose the samples that thresholds rest on."""
+        length_s = self.spans.of(span)
+        from_zero = (Scrape(at=at - 1.0, series={}),) if span is Span.RAMPS else ()
+        return Window(length_s=length_s, spacing_s=length_s / 20, scrapes=from_zero)
 
     def observation(self, targets: Sequence[Target], *, now: float) -> Observation:
         """What the windows say at `now`; workers whose latest scrape is older than the window do not count."""
-        oldest = now - self._spans.load_s
+        oldest = now - self.spans.load_s
         fresh = {
             pod: window
             for (pod, span), window in self._windows.items()

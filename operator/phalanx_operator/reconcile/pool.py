@@ -1,0 +1,162 @@
+"""One round of one pool.
+
+    gather -> accept -> observe -> decide -> compose -> build -> write -> report
+
+Every step before `write` only reads. A resource that is refused is left out of the plan and told so; the others
+go on. A round that fails half-way is simply done again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Final
+
+import aiohttp
+
+from phalanx_contract.plan import ApiKey, Plan
+from phalanx_contract.wire import pack
+from phalanx_contract.worker import LoadState
+from phalanx_operator.api.types import Key, ServingPool
+from phalanx_operator.build import Versions, build_pool
+from phalanx_operator.decide.plan import compose_plan
+from phalanx_operator.decide.replicas import decide_replicas
+from phalanx_operator.decide.types import Decision, WorkerView
+from phalanx_operator.decide.view import PoolView
+from phalanx_operator.observe.targets import targets
+from phalanx_operator.observe.workers import worker_statuses
+from phalanx_operator.reconcile import keys
+from phalanx_operator.reconcile.accepting import Accepted, accept
+from phalanx_operator.reconcile.deciding import Decided, decide_cuts, remember
+from phalanx_operator.reconcile.gather import Gathered, gather
+from phalanx_operator.reconcile.memory import PoolMemory
+from phalanx_operator.reconcile.observing import observe
+from phalanx_operator.reconcile.ports import Clock, Cluster
+from phalanx_operator.reconcile.reporting import publish
+from phalanx_operator.reconcile.resume import served_plan
+from phalanx_operator.reconcile.statuses import Round, reports, reports_of_bad_pool
+from phalanx_operator.reconcile.workers import worker_views
+from phalanx_operator.reconcile.writing import touch_pods, write_children
+
+logger = logging.getLogger(__name__)
+
+UNSETTLED_S: Final = 1.0
+"""How soon to look again while workers start or do not serve the current plan yet."""
+GONE_S: Final = 3600.0
+"""A pool that does not exist needs no rounds; its next event wakes the task."""
+
+
+class Reconciler:
+    """Rounds for all pools of one cluster. It remembers nothing that a restart could not find out again."""
+
+    def __init__(self, cluster: Cluster, *, session: aiohttp.ClientSession, clock: Clock, versions: Versions) -> None:
+        self._cluster = cluster
+        self._session = session
+        self._clock = clock
+        self._versions = versions
+        self._memories: dict[Key, PoolMemory] = {}
+
+    def __repr__(self) -> str:
+        return f"<Reconciler of {len(self._memories)} pools>"
+
+    async def round(self, key: Key) -> float:
+        """Do one round; returns after how many seconds the next is due. Raises ClusterError."""
+        gathered = await gather(self._cluster, key)
+        if gathered is None:
+            self._memories.pop(key, None)
+            return GONE_S
+        api_keys = keys.api_keys(gathered.secrets)
+        accepted = accept(gathered, api_keys)
+        if accepted.pool is None:
+            await publish(self._cluster, reports_of_bad_pool(gathered, accepted, now=self._clock()))
+            return GONE_S
+        memory = self._memories.setdefault(key, PoolMemory())
+        view = await self._serve(gathered, accepted, accepted.pool, api_keys, memory)
+        interval_s = accepted.pool.metrics.interval_s
+        return interval_s if _settled(view) else min(UNSETTLED_S, interval_s)
+
+    async def _serve(
+        self,
+        gathered: Gathered,
+        accepted: Accepted,
+        pool: ServingPool,
+        api_keys: Mapping[str, ApiKey],
+        memory: PoolMemory,
+    ) -> PoolView:
+        """The round of a pool whose spec is valid."""
+        workers = await self._workers(gathered)
+        addresses = targets(gathered.pods)
+        observation = await observe(self._session, pool.metrics, addresses, memory, now=self._clock())
+        now = self._clock()
+        remember(gathered.ensembles, memory, now=now)
+        decided = decide_cuts(pool, accepted.served, workers, observation, memory, now=now)
+        plan = _compose(pool, accepted, decided, keys.by_adapter(list(accepted.adapters.values()), api_keys))
+        replicas = _replicas(pool, gathered)
+        view = await self._act(gathered, pool, plan, replicas, workers, memory)
+        await publish(self._cluster, reports(Round(gathered, accepted, view, decided, replicas, observation, now)))
+        return view
+
+    async def _workers(self, gathered: Gathered) -> list[WorkerView]:
+        answers = await worker_statuses(self._session, targets(gathered.pods))
+        return worker_views(gathered.pods, answers)
+
+    async def _act(
+        self,
+        gathered: Gathered,
+        pool: ServingPool,
+        plan: Plan,
+        replicas: Decision[int],
+        workers: list[WorkerView],
+        memory: PoolMemory,
+    ) -> PoolView:
+        """Deliver the plan, unless the pool is paused: then the one that is there stays the current one."""
+        plan_hash, files = pack(plan)
+        served = served_plan(gathered.children)
+        if served is not None:
+            memory.keep(*served)
+        if pool.paused:
+            plan_hash, plan = served or (plan_hash, plan)
+        else:
+            manifests = build_pool(
+                pool, plan_files=files, plan_hash=plan_hash, replicas=replicas.state, versions=self._versions
+            )
+            await write_children(self._cluster, gathered, manifests, memory.applied, now=self._clock())
+            await touch_pods(self._cluster, gathered.pods, workers, plan_hash)
+            memory.keep(plan_hash, plan)
+        return PoolView.of(wanted=replicas.state, workers=workers, plan=plan, plan_hash=plan_hash, recent=memory.plans)
+
+
+def _compose(
+    pool: ServingPool, accepted: Accepted, decided: Mapping[str, Decided], api_keys: Mapping[str, ApiKey]
+) -> Plan:
+    return compose_plan(
+        pool,
+        ensembles=accepted.ensembles.values(),
+        adapters=accepted.adapters.values(),
+        verdicts=accepted.verdicts,
+        adapter_verdicts=accepted.adapter_verdicts,
+        cuts={name: each.cut for name, each in decided.items()},
+        api_keys=api_keys,
+    )
+
+
+def _replicas(pool: ServingPool, gathered: Gathered) -> Decision[int]:
+    deployment = gathered.child("Deployment", pool.meta.key.name)
+    return decide_replicas(pool, live=None if deployment is None else deployment["spec"].get("replicas"))
+
+
+def _settled(view: PoolView) -> bool:
+    """All wanted workers are ready, serve the current plan, and are done with loading."""
+    ready = view.ready_workers()
+    return (
+        len(ready) == len(view.workers) == view.wanted
+        and all(worker.report is not None and worker.report.plan == view.plan_hash for worker in ready)
+        and not any(_loads(worker) for worker in ready)
+    )
+
+
+def _loads(worker: WorkerView) -> bool:
+    if worker.report is None:
+        return True
+    states = [each.state for each in worker.report.ensembles] + [each.state for each in worker.report.adapters]
+    return LoadState.LOADING in states

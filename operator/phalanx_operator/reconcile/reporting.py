@@ -1,0 +1,86 @@
+"""Tell users: statuses where they changed, events where something was decided or stopped working."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from phalanx_contract.conditions import ConditionStatus, ConditionType
+from phalanx_operator.api.types import Manifest
+from phalanx_operator.decide.types import Action, Decision
+from phalanx_operator.errors import ClusterError
+from phalanx_operator.observe.store import ref_of
+from phalanx_operator.reconcile.ports import Cluster, Note
+
+logger = logging.getLogger(__name__)
+
+_STUDENTS: Final = {Action.RAISE: "AddStudents", Action.LOWER: "DropStudents"}
+_EXITS: Final = {Action.RAISE: "RaiseThresholds", Action.LOWER: "LowerThresholds"}
+
+
+class Report:
+    """What a round has to say about one object."""
+
+    def __init__(self, obj: Manifest, status: Manifest, notes: Iterable[Note] = ()) -> None:
+        self.obj = obj
+        self.status = status
+        self.notes = [*notes, *turns(obj.get("status") or {}, status)]
+
+
+async def publish(cluster: Cluster, reports: Iterable[Report]) -> None:
+    """Write what changed. One object's failure keeps no other from being written; raises the first of them."""
+    failures = []
+    for report in reports:
+        try:
+            if report.status != report.obj.get("status"):
+                await cluster.write_status(report.obj, report.status)
+        except ClusterError as error:
+            failures.append(error)
+            logger.warning("%s: its status could not be written: %s", ref_of(report.obj), error)
+        for note in report.notes:
+            await _record(cluster, report.obj, note)
+    if failures:
+        raise failures[0]
+
+
+async def _record(cluster: Cluster, obj: Manifest, note: Note) -> None:
+    """Events are best effort: a decision that is in force must not fail for want of its event."""
+    level = logging.WARNING if note.warning else logging.INFO
+    logger.log(level, "%s: %s: %s", ref_of(obj), note.reason, note.text)
+    try:
+        await cluster.record(obj, note)
+    except ClusterError as error:
+        logger.warning("%s: an event could not be posted: %s", ref_of(obj), error)
+
+
+def moves(students: Decision[Any], exits: Decision[Any], *, applied: bool) -> Iterator[Note]:
+    """Notes on decisions that changed the operating point. Pure."""
+    for decision, actions in ((students, _STUDENTS), (exits, _EXITS)):
+        if applied and decision.action in actions:
+            yield Note(reason=str(decision.reason), action=actions[decision.action], text=decision.message)
+
+
+def turns(before: Manifest, after: Manifest) -> Iterator[Note]:
+    """Notes on conditions that turned: `Accepted` or `Loaded` failed, `Ready` came or went. Pure."""
+    old, new = _by_type(before), _by_type(after)
+    for kind in (ConditionType.ACCEPTED, ConditionType.LOADED):
+        condition = new.get(kind, {})
+        failed = condition.get("status") == ConditionStatus.FALSE and _is_failure(kind, condition)
+        if failed and condition.get("reason") != old.get(kind, {}).get("reason"):
+            yield Note(reason=condition["reason"], action=f"Check{kind}", text=condition["message"], warning=True)
+    ready, was = new.get(ConditionType.READY, {}), old.get(ConditionType.READY, {})
+    if ready.get("status") == ConditionStatus.TRUE != was.get("status"):
+        yield Note(reason="Ready", action="CheckReady", text=ready["message"])
+    if was.get("status") == ConditionStatus.TRUE != ready.get("status"):
+        reason = ready.get("reason") or "NotReady"
+        yield Note(reason=reason, action="CheckReady", text=ready.get("message", ""), warning=True)
+
+
+def _is_failure(kind: ConditionType, condition: Manifest) -> bool:
+    """Loading is no failure, it takes its time."""
+    return kind is ConditionType.ACCEPTED or condition["reason"] not in ("Loading", "WorkersStarting", "NoWorkers")
+
+
+def _by_type(status: Manifest) -> dict[str, Manifest]:
+    return {condition["type"]: condition for condition in status.get("conditions") or []}

@@ -1,0 +1,101 @@
+"""The statuses of a pool and of everything in it, after a round. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from phalanx_operator.api.parse import parse_meta
+from phalanx_operator.api.types import Manifest
+from phalanx_operator.build.labels import selector_text
+from phalanx_operator.decide.accept import Verdict
+from phalanx_operator.decide.status import adapter_status, ensemble_status, pool_status, refused_status
+from phalanx_operator.decide.types import Decision, Observation
+from phalanx_operator.decide.view import PoolView
+from phalanx_operator.reconcile.accepting import Accepted
+from phalanx_operator.reconcile.deciding import Decided
+from phalanx_operator.reconcile.gather import Gathered
+from phalanx_operator.reconcile.orphans import iso
+from phalanx_operator.reconcile.reporting import Report, moves
+
+Written = Callable[[Manifest], Report]
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Everything that a round found out and did; `now` in seconds since 1970."""
+
+    gathered: Gathered
+    accepted: Accepted
+    view: PoolView
+    decided: Mapping[str, Decided]
+    replicas: Decision[int]
+    observation: Observation
+    now: float
+
+
+def reports(done: Round) -> Iterator[Report]:
+    """A report on every resource of the pool."""
+    yield _pool(done)
+    yield from _each(done.gathered.ensembles, done.accepted.verdicts, lambda obj: _ensemble(done, obj), done.now)
+    yield from _each(done.gathered.adapters, done.accepted.adapter_verdicts, lambda obj: _adapter(done, obj), done.now)
+
+
+def reports_of_bad_pool(gathered: Gathered, accepted: Accepted, *, now: float) -> Iterator[Report]:
+    """Where the pool's own spec is not valid, nothing in it is accepted; what was built before stays as it is."""
+    yield _refused(gathered.pool, accepted.pool_verdict, now)
+    for obj in gathered.ensembles:
+        yield _refused(obj, accepted.verdicts[obj["metadata"]["name"]], now)
+    for obj in gathered.adapters:
+        yield _refused(obj, accepted.adapter_verdicts[obj["metadata"]["name"]], now)
+
+
+def _each(objects: list[Manifest], verdicts: Mapping[str, Verdict], written: Written, now: float) -> Iterator[Report]:
+    for obj in objects:
+        verdict = verdicts[obj["metadata"]["name"]]
+        yield written(obj) if verdict.accepted else _refused(obj, verdict, now)
+
+
+def _refused(obj: Manifest, verdict: Verdict, now: float) -> Report:
+    return Report(obj, refused_status(parse_meta(obj), verdict, previous=_status(obj), now=iso(now)))
+
+
+def _pool(done: Round) -> Report:
+    pool = done.accepted.pool
+    assert pool is not None
+    status = pool_status(
+        pool,
+        view=done.view,
+        selector=selector_text(pool),
+        observation=done.observation,
+        replicas=done.replicas,
+        previous=_status(done.gathered.pool),
+        now=iso(done.now),
+        now_s=done.now,
+    )
+    return Report(done.gathered.pool, status)
+
+
+def _ensemble(done: Round, obj: Manifest) -> Report:
+    name = obj["metadata"]["name"]
+    decided, pool = done.decided[name], done.accepted.pool
+    status = ensemble_status(
+        done.accepted.ensembles[name],
+        view=done.view,
+        cut=decided.cut,
+        students=decided.students,
+        exits=decided.exits,
+        previous=_status(obj),
+        now=iso(done.now),
+    )
+    applied = pool is not None and not pool.recommend_only
+    return Report(obj, status, moves(decided.students, decided.exits, applied=applied))
+
+
+def _adapter(done: Round, obj: Manifest) -> Report:
+    adapter = done.accepted.adapters[obj["metadata"]["name"]]
+    return Report(obj, adapter_status(adapter, view=done.view, previous=_status(obj), now=iso(done.now)))
+
+
+def _status(obj: Manifest) -> Manifest:
+    return obj.get("status") or {}

@@ -1,0 +1,89 @@
+"""Make the children what they should be: write those that changed, remove those that are left over."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from phalanx_contract.plan import PlanHash
+from phalanx_contract.runtime import ANNOTATION_PLAN
+from phalanx_operator.api.types import Key, Manifest
+from phalanx_operator.decide.types import WorkerView
+from phalanx_operator.errors import ClusterError
+from phalanx_operator.observe.store import Ref, ref_of
+from phalanx_operator.reconcile.drift import contains, fingerprint
+from phalanx_operator.reconcile.gather import Gathered
+from phalanx_operator.reconcile.memory import Applied
+from phalanx_operator.reconcile.ports import Cluster
+
+logger = logging.getLogger(__name__)
+
+REPEAT_S: Final = 60.0
+"""How soon the same content is written again because the live object differs. A server that rewrites a value
+(`1000m` as `1`) differs for ever; that costs one request in this time."""
+_PLAN_PART = re.compile(r"-plan-\d+$")
+
+
+async def write_children(
+    cluster: Cluster, gathered: Gathered, wanted: Sequence[Manifest], applied: dict[Ref, Applied], *, now: float
+) -> None:
+    """Apply in order, then delete plan parts that the new plan does not have.
+
+    All of them are tried. Raises the first ClusterError.
+    """
+    live = {ref_of(child): child for child in gathered.children}
+    failures = []
+    for manifest in wanted:
+        ref, content = ref_of(manifest), fingerprint(manifest)
+        if not _is_due(manifest, live.get(ref), applied.get(ref), content, now):
+            continue
+        try:
+            await cluster.apply(manifest)
+            applied[ref] = Applied(content, now)
+            logger.info("pool %s: applied %s", ref_of(gathered.pool).key, ref)
+        except ClusterError as error:
+            failures.append(error)
+    failures += await _delete_surplus(cluster, live, {ref_of(manifest) for manifest in wanted})
+    if failures:
+        raise failures[0]
+
+
+def _is_due(manifest: Manifest, live: Manifest | None, before: Applied | None, content: str, now: float) -> bool:
+    if live is None or before is None or before.fingerprint != content:
+        return True
+    return not contains(live, manifest) and now - before.at >= REPEAT_S
+
+
+async def _delete_surplus(cluster: Cluster, live: dict[Ref, Manifest], wanted: set[Ref]) -> list[ClusterError]:
+    failures = []
+    for ref in live.keys() - wanted:
+        if ref.kind == "ConfigMap" and _PLAN_PART.search(ref.key.name):
+            try:
+                await cluster.delete(live[ref])
+            except ClusterError as error:
+                failures.append(error)
+    return failures
+
+
+async def touch_pods(
+    cluster: Cluster, pods: Sequence[Manifest], views: Sequence[WorkerView], plan_hash: PlanHash
+) -> None:
+    """Annotate pods that do not serve the plan yet, so that their kubelets look at once. Failures are logged:
+    the kubelet looks by itself within a minute."""
+    serving = {view.name for view in views if view.report is not None and view.report.plan == plan_hash}
+    keys = [
+        Key(pod["metadata"]["namespace"], pod["metadata"]["name"])
+        for pod in pods
+        if pod["metadata"]["name"] not in serving
+        and pod.get("status", {}).get("phase") == "Running"
+        and (pod["metadata"].get("annotations") or {}).get(ANNOTATION_PLAN) != plan_hash
+    ]
+    results = await asyncio.gather(*(cluster.touch_plan(key, plan_hash) for key in keys), return_exceptions=True)
+    for key, result in zip(keys, results, strict=True):
+        if isinstance(result, ClusterError):
+            logger.warning("pod %s: %s", key, result)
+        elif isinstance(result, BaseException):
+            raise result
