@@ -1,0 +1,115 @@
+"""What the training commands share: options, threads, and how they end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it: 128 and the signal's number."""
+
+
+def data_options(function: F) -> F:
+    """--data and the names of its columns."""
+    for option in reversed(
+        (
+            click.option(
+                "--data",
+                required=True,
+                metavar="NAME|FILE",
+                help="trec6, trec50, movie, amazon, tweets, nyt, sms, or a .jsonl or .csv file of labelled rows.",
+            ),
+            click.option("--text-column", default="text", metavar="NAME", help="The column that holds the text."),
+            click.option("--label-column", default="label", metavar="NAME", help="The column that holds the label."),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def run_options(function: F) -> F:
+    """Where the result goes and how the run is done."""
+    for option in reversed(
+        (
+            click.option(
+                "--out",
+                required=True,
+                metavar="DIR",
+                type=click.Path(path_type=Path),
+                help="The artifact's folder. DIR.work beside it keeps what an interrupted run has done.",
+            ),
+            click.option("--seed", type=click.IntRange(0), help="Seeds all randomness.  [default: 0]"),
+            click.option("--device", default="auto", metavar="auto|cpu|cuda", help="Where to train."),
+            click.option(
+                "--set",
+                "settings",
+                multiple=True,
+                metavar="NAME=VALUE",
+                help="Any other setting by its path, such as teacher.fit.epochs=5; may be given many times.",
+            ),
+            click.option("--force", is_flag=True, help="Replace another artifact that --out holds."),
+            click.option("--keep-work", is_flag=True, help="Leave DIR.work after success."),
+        )
+    ):
+        function = option(function)
+    return function
+
+
+def merged(texts: tuple[str, ...], options: Mapping[str, object]) -> dict[str, Any]:
+    """Nested settings from `path=value` texts and from options by path; options that are None do not count.
+
+    Raises:
+        click.UsageError: a text without `=` or without a path.
+    """
+    nested: dict[str, Any] = {}
+    for text in texts:
+        path, separator, value = text.partition("=")
+        if not separator or not path:
+            raise click.UsageError(f"--set {text}: write NAME=VALUE, such as teacher.fit.epochs=5")
+        _put(nested, path, [part for part in value.split(",") if part] if "," in value else value)
+    for path, chosen in options.items():
+        if chosen is not None:
+            _put(nested, path, chosen)
+    return nested
+
+
+def _put(nested: dict[str, Any], path: str, value: object) -> None:
+    *parents, leaf = path.split(".")
+    for parent in parents:
+        nested = nested.setdefault(parent, {})
+        if not isinstance(nested, dict):
+            raise click.UsageError(f"--set {path}: {parent} was already given a value")
+    nested[leaf] = value
+
+
+def prepare_threads() -> None:
+    """Let idle threads sleep. It has to be said before torch is loaded; busy waiting costs half of a busy machine."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+@contextmanager
+def leave_cleanly() -> Iterator[Console]:
+    """A console for the command; refusals become one line and exit code 1, Ctrl-C becomes code 130."""
+    from rich.console import Console
+
+    from phalanx_distill.errors import DistillError
+    from phalanx_grid import GridError
+
+    try:
+        yield Console()
+    except (DistillError, GridError) as error:
+        raise click.ClickException(" ".join(str(error).split())) from error
+    except KeyboardInterrupt:
+        click.echo("interrupted; give the same command again to go on", err=True)
+        sys.exit(INTERRUPTED)

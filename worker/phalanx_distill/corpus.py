@@ -1,0 +1,34 @@
+"""Texts as token ids, and how they become batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from phalanx_grid import Batch, Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Token ids of N texts, in the order in which the texts were given."""
+
+    ids: tuple[tuple[int, ...], ...]
+    pad_id: int
+
+    @classmethod
+    def encode(cls, tokenizer: Tokenizer, texts: Sequence[str], *, max_tokens: int, pad_id: int) -> Corpus:
+        """Tokenize once; longer texts are cut at `max_tokens`."""
+        encodings = tokenizer.encode(list(texts), max_tokens=max_tokens)
+        return cls(ids=tuple(tuple(encoding.ids) for encoding in encodings), pad_id=pad_id)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def lengths(self) -> list[int]:
+        """Tokens of each text."""
+        return [len(ids) for ids in self.ids]
+
+    def batch(self, rows: Sequence[int]) -> Batch:
+        """The chosen texts, padded to their longest."""
+        return Batch.pad([self.ids[row] for row in rows], self.pad_id)

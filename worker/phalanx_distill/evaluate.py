@@ -1,0 +1,94 @@
+"""Accuracy and agreement on rows that nothing was trained or chosen on, for every number of students."""
+
+from __future__ import annotations
+
+import msgspec
+import torch
+from torch import Tensor
+
+from phalanx_distill.intervals import wilson
+from phalanx_grid import Accuracy, Interval, StudentAccuracy
+
+
+class RampReading(msgspec.Struct, frozen=True, kw_only=True):
+    """One ramp with one number of students; `agreement` is with the full depth at the same number of students."""
+
+    row: int
+    students: int
+    accuracy: float
+    agreement: float
+
+
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
+    """What the manifest keeps, and beside it what only the report shows.
+
+    `teacher_agreement[k-1]` is the share of rows that k students answer as the teacher does.
+    """
+
+    accuracy: Accuracy
+    teacher_agreement: tuple[float, ...] = ()
+    ramps: tuple[RampReading, ...] = ()
+
+
+def measure(
+    logits: Tensor,
+    expected: Tensor,
+    *,
+    dataset: str,
+    teacher: Tensor | None = None,
+    ramps: tuple[Tensor, ...] = (),
+) -> Measured:
+    """Score prefix logits [K, N, C] against class indices [N].
+
+    `teacher` are its logits [N, C]; `ramps[l]` the prefix logits of the ramp after row l, [K, N, C].
+    """
+    answers = logits.argmax(-1)
+    taught = None if teacher is None else teacher.argmax(-1)
+    accuracy = Accuracy(
+        by_k=tuple(_with_students(k, answers, expected) for k in range(1, len(answers) + 1)),
+        rows_evaluated=len(expected),
+        teacher=None if taught is None else _interval(taught, expected),
+        dataset=dataset,
+    )
+    return Measured(
+        accuracy=accuracy,
+        teacher_agreement=() if taught is None else tuple(_share(answer, taught) for answer in answers),
+        ramps=tuple(reading for row, said in enumerate(ramps) for reading in _ramp(row, said, answers, expected)),
+    )
+
+
+def _with_students(k: int, answers: Tensor, expected: Tensor) -> StudentAccuracy:
+    interval = wilson(_right(answers[k - 1], expected), len(expected))
+    return StudentAccuracy(
+        students=k,
+        accuracy=interval.share,
+        low=interval.low,
+        high=interval.high,
+        agreement=_share(answers[k - 1], answers[-1]),
+    )
+
+
+def _interval(answers: Tensor, expected: Tensor) -> Interval:
+    interval = wilson(_right(answers, expected), len(expected))
+    return Interval(accuracy=interval.share, low=interval.low, high=interval.high)
+
+
+def _ramp(row: int, logits: Tensor, final: Tensor, expected: Tensor) -> list[RampReading]:
+    answers = logits.argmax(-1)
+    return [
+        RampReading(
+            row=row,
+            students=k + 1,
+            accuracy=_share(answers[k], expected),
+            agreement=_share(answers[k], final[k]),
+        )
+        for k in range(len(answers))
+    ]
+
+
+def _right(answers: Tensor, expected: Tensor) -> int:
+    return int(torch.count_nonzero(answers == expected))
+
+
+def _share(answers: Tensor, expected: Tensor) -> float:
+    return _right(answers, expected) / len(expected)

@@ -1,0 +1,42 @@
+"""The output folder: whether it may be written, and whether what is asked for is already in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from phalanx_distill.errors import OutputError
+from phalanx_distill.report.document import Report, read_report
+from phalanx_grid import ArtifactError, read_manifest, verify_artifact
+
+
+def finished(out: Path, fingerprint: str) -> Report | None:
+    """The report of a finished and undamaged run with this fingerprint, or None."""
+    report = read_report(out)
+    if report is None or report.fingerprint != fingerprint:
+        return None
+    try:
+        verify_artifact(out, report.digest)
+    except ArtifactError:
+        return None
+    return report
+
+
+def check_output(out: Path, fingerprint: str, *, force: bool) -> None:
+    """Refuse to overwrite anything but an earlier result of the same run.
+
+    Raises:
+        OutputError: the folder holds other files, or another artifact and `force` is false.
+    """
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    try:
+        manifest, _ = read_manifest(out)
+    except ArtifactError as error:
+        raise OutputError(f"{out} holds something that is no artifact; choose another folder") from error
+    if manifest.provenance.get("fingerprint") != fingerprint and not force:
+        raise OutputError(f"{out} holds another artifact; choose another folder, or replace it with --force")
+
+
+def work_dir(out: Path) -> Path:
+    """Where a run keeps its snapshots: beside its output."""
+    return out.with_name(f"{out.name}.work")

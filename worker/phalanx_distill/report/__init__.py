@@ -1,0 +1,1 @@
+"""What a run leaves for people: report.json, plots, and the table at the end."""
