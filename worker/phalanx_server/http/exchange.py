@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
 
 from aiohttp import web
 
@@ -13,8 +15,18 @@ from phalanx_server.serving.routing import Address, Target, resolve
 from phalanx_server.worker import Worker
 
 WORKER = web.AppKey("worker", Worker)
-ENSEMBLE = "phalanx.ensemble"
-TEXTS = "phalanx.texts"
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a request is counted as; the ensemble is empty until one is found."""
+
+    ensemble: str = ""
+    texts: int = 1
+
+
+TALLY: ContextVar[Tally] = ContextVar("tally")
+"""Of the request that is being handled."""
 
 
 async def read_body(request: web.Request) -> bytes:
@@ -47,14 +59,14 @@ def find(request: web.Request, model: str | None = None) -> Target:
         api_key=key.strip() if scheme.lower() == "bearer" else "",
     )
     target = resolve(worker.registry.hosted, address)
-    request[ENSEMBLE] = target.model.name
+    TALLY.get().ensemble = target.model.name
     return target
 
 
 async def answer(request: web.Request, target: Target, query: Query) -> Reply:
     """The answers to a query; errors as `Answering.answer`."""
     worker = request.app[WORKER]
-    request[TEXTS] = len(query.texts)
+    TALLY.get().texts = len(query.texts)
     if not worker.accepting:
         raise Unavailable("this worker is going away; try again", retry_after_s=1.0)
     return await worker.answering.answer(target, query, objective_s=worker.objective_s)

@@ -20,7 +20,7 @@ from phalanx_server.errors import (
     TooLarge,
     Unauthorized,
 )
-from phalanx_server.http.exchange import ENSEMBLE, TEXTS, WORKER
+from phalanx_server.http.exchange import TALLY, WORKER, Tally
 from phalanx_server.protocols import oip, openai, tei
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,8 @@ _CLIENT_LEFT: Final = 499
 async def answer_always(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn errors into answers, count texts by status, and tell clients of a draining worker to reconnect."""
     worker = request.app[WORKER]
+    tally = Tally()
+    TALLY.set(tally)
     worker.active += 1
     status = _CLIENT_LEFT
     try:
@@ -47,8 +49,7 @@ async def answer_always(request: web.Request, handler: Handler) -> web.StreamRes
     finally:
         worker.active -= 1
         if request.method == "POST":
-            ensemble, texts = request.get(ENSEMBLE, ""), request.get(TEXTS, 1)
-            worker.metrics.inc(names.REQUESTS, ensemble, status, by=texts)
+            worker.metrics.inc(names.REQUESTS, tally.ensemble, status, by=tally.texts)
 
 
 async def _run(request: web.Request, handler: Handler) -> web.StreamResponse:

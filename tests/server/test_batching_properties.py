@@ -1,0 +1,226 @@
+"""The promises of the pure queue, for any load."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from phalanx_server.batching.burst import Backlog, Bounds, BurstPolicy, BurstState, pick_students
+from phalanx_server.batching.capacity import Capacity, Cost, fit
+from phalanx_server.batching.item import Item
+from phalanx_server.batching.room import BatchLimits, WaitingRoom, length_bucket
+
+lengths = st.integers(1, 512)
+limits = st.builds(
+    BatchLimits, tokens=st.integers(1, 4096), texts=st.integers(1, 64), padding=st.floats(0, 1, allow_nan=False)
+)
+costs = st.builds(Cost, fixed_s=st.floats(1e-6, 0.1), tokens_per_s=st.floats(10, 1e6))
+capacities = st.builds(Capacity, st.lists(costs, min_size=1, max_size=8).map(tuple), st.integers(64, 4096))
+backlogs = st.builds(Backlog, tokens=st.integers(0, 10**6), others_s=st.floats(0, 10))
+policies = st.builds(
+    BurstPolicy,
+    objective_s=st.floats(0.001, 10),
+    queue_share=st.floats(0.1, 1),
+    raise_share=st.floats(0.1, 1),
+    raise_after_s=st.floats(0, 10),
+)
+bounds = st.tuples(st.integers(1, 8), st.integers(1, 8)).map(lambda pair: Bounds(floor=min(pair), ceiling=max(pair)))
+states = st.none() | st.builds(BurstState, students=st.integers(1, 8), calm_since_s=st.none() | st.floats(0, 100))
+
+
+def item(number: int, tokens: int, *, deadline_s: float = 1e9) -> Item:
+    return Item(id=number, ensemble="e", tokens=tokens, arrival_s=float(number), deadline_s=deadline_s)
+
+
+def room_of(tokens: list[int]) -> WaitingRoom:
+    room = WaitingRoom()
+    for number, count in enumerate(tokens):
+        room.add(item(number, count))
+    return room
+
+
+@given(st.lists(lengths, min_size=1, max_size=200), limits)
+def test_the_oldest_text_is_always_in_the_next_batch(tokens: list[int], bound: BatchLimits) -> None:
+    room = room_of(tokens)
+    while len(room):
+        oldest = room.oldest
+        assert oldest in room.take(bound)
+
+
+@given(st.lists(lengths, max_size=200), limits)
+def test_every_text_runs_exactly_once(tokens: list[int], bound: BatchLimits) -> None:
+    room = room_of(tokens)
+    ran: Counter[int] = Counter()
+    while batch := room.take(bound):
+        ran.update(entry.id for entry in batch)
+    assert ran == Counter(range(len(tokens)))
+    assert room.tokens == 0
+
+
+@given(st.lists(lengths, min_size=1, max_size=200), limits)
+def test_a_batch_stays_within_its_limits_unless_it_is_the_oldest_alone(tokens: list[int], bound: BatchLimits) -> None:
+    batch = room_of(tokens).take(bound)
+    padded = max(entry.tokens for entry in batch) * len(batch)
+    padding = padded - sum(entry.tokens for entry in batch)
+    assert len(batch) <= bound.texts
+    assert len(batch) == 1 or padded <= bound.tokens
+    assert padding <= bound.padding * padded + 1e-9
+
+
+@given(st.lists(lengths, max_size=100), st.integers(1, 64))
+def test_texts_of_one_length_fill_the_batch(tokens: list[int], texts: int) -> None:
+    batch = room_of([7] * len(tokens)).take(BatchLimits(tokens=7 * texts, texts=64, padding=0.0))
+    assert len(batch) == min(len(tokens), texts)
+
+
+@given(st.integers(1, 10**6))
+def test_buckets_grow_with_length_and_pad_by_a_third_at_most(tokens: int) -> None:
+    assert length_bucket(tokens + 1) >= length_bucket(tokens)
+    if length_bucket(3 * tokens // 2 + 1) == length_bucket(tokens):
+        pytest.fail("a bucket spans more than half an octave")
+
+
+@given(st.lists(st.floats(0, 10), max_size=50), st.floats(0, 10))
+def test_expiry_drops_exactly_what_is_late(deadlines: list[float], now_s: float) -> None:
+    room = WaitingRoom()
+    for number, deadline_s in enumerate(sorted(deadlines)):
+        room.add(item(number, 3, deadline_s=deadline_s))
+    late = room.expire(now_s)
+    assert [entry.deadline_s for entry in late] == [d for d in sorted(deadlines) if d <= now_s]
+    assert len(room) + len(late) == len(deadlines)
+
+
+class RoomMachine(RuleBasedStateMachine):
+    """Arrivals, cancellations and batches in any order: nothing is lost, nothing comes twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.room, self.waiting, self.next_id = WaitingRoom(), {}, 0
+
+    @rule(tokens=lengths)
+    def arrive(self, tokens: int) -> None:
+        self.waiting[self.next_id] = item(self.next_id, tokens)
+        self.room.add(self.waiting[self.next_id])
+        self.next_id += 1
+
+    @rule(choice=st.integers(0, 60))
+    def cancel(self, choice: int) -> None:
+        assert self.room.cancel(choice) == (self.waiting.pop(choice, None) is not None)
+
+    @rule(bound=limits)
+    def run(self, bound: BatchLimits) -> None:
+        batch = self.room.take(bound)
+        assert bool(batch) == bool(self.waiting)
+        for entry in batch:
+            assert self.waiting.pop(entry.id) is entry
+
+    @invariant()
+    def counts_agree(self) -> None:
+        assert len(self.room) == len(self.waiting)
+        assert self.room.tokens == sum(entry.tokens for entry in self.waiting.values())
+
+
+TestRoom = RoomMachine.TestCase
+
+
+def test_the_same_text_cannot_wait_twice() -> None:
+    room = room_of([3])
+    with pytest.raises(ValueError, match="already waiting"):
+        room.add(item(0, 3))
+
+
+@given(states, backlogs, bounds, capacities, policies, st.floats(0, 1000))
+def test_students_stay_within_the_plans_bounds(
+    state: BurstState | None, backlog: Backlog, bound: Bounds, capacity: Capacity, policy: BurstPolicy, now_s: float
+) -> None:
+    after = pick_students(state, backlog, bound, capacity=capacity, policy=policy, now_s=now_s)
+    assert bound.floor <= after.students <= bound.ceiling
+
+
+@given(states, backlogs, st.integers(0, 10**6), bounds, capacities, policies, st.floats(0, 1000))
+def test_a_longer_queue_never_gets_more_students(
+    state: BurstState | None, backlog: Backlog, more: int, bound: Bounds, capacity: Capacity, policy: BurstPolicy,
+    now_s: float,
+) -> None:  # fmt: skip
+    longer = Backlog(tokens=backlog.tokens + more, others_s=backlog.others_s)
+    few = pick_students(state, longer, bound, capacity=capacity, policy=policy, now_s=now_s)
+    many = pick_students(state, backlog, bound, capacity=capacity, policy=policy, now_s=now_s)
+    assert few.students <= many.students
+
+
+@given(states, backlogs, bounds, capacities, policies, st.floats(0, 1000))
+def test_more_students_than_the_floor_drain_the_queue_in_time(
+    state: BurstState | None, backlog: Backlog, bound: Bounds, capacity: Capacity, policy: BurstPolicy, now_s: float
+) -> None:
+    shrinking = Capacity(
+        tuple(Cost(fixed_s=cost.fixed_s, tokens_per_s=cost.tokens_per_s) for cost in capacity.costs[:1]),
+        batch_tokens=capacity.batch_tokens,
+    )
+    after = pick_students(state, backlog, bound, capacity=shrinking, policy=policy, now_s=now_s)
+    if after.students > bound.floor:
+        drain_s = shrinking.drain_s(students=after.students, tokens=backlog.tokens)
+        assert backlog.others_s + drain_s <= policy.objective_s * policy.queue_share
+
+
+@given(bounds, capacities, policies)
+def test_an_idle_worker_gets_back_to_all_students_one_by_one(
+    bound: Bounds, capacity: Capacity, policy: BurstPolicy
+) -> None:
+    state, now_s, seen = BurstState(students=bound.floor), 0.0, [bound.floor]
+    for _ in range(2 * (bound.ceiling - bound.floor) + 1):
+        state = pick_students(state, Backlog(tokens=0), bound, capacity=capacity, policy=policy, now_s=now_s)
+        seen.append(state.students)
+        now_s += policy.raise_after_s + 0.001
+    assert seen[-1] == bound.ceiling
+    assert all(0 <= later - earlier <= 1 for earlier, later in zip(seen, seen[1:], strict=False))
+
+
+@given(backlogs, bounds, capacities, policies)
+def test_a_constant_load_does_not_flip_flop(
+    backlog: Backlog, bound: Bounds, capacity: Capacity, policy: BurstPolicy
+) -> None:
+    state, counts = None, []
+    for step in range(30):
+        now_s = step * (policy.raise_after_s + 0.01)
+        state = pick_students(state, backlog, bound, capacity=capacity, policy=policy, now_s=now_s)
+        counts.append(state.students)
+    assert counts[1:] == sorted(counts[1:]) or counts[1:] == sorted(counts[1:], reverse=True)
+
+
+@given(capacities, st.integers(1, 8), st.integers(0, 10**6), st.integers(0, 10**6))
+def test_a_longer_queue_takes_longer_to_drain(capacity: Capacity, students: int, tokens: int, more: int) -> None:
+    shorter_s = capacity.drain_s(students=students, tokens=tokens)
+    assert capacity.drain_s(students=students, tokens=tokens + more) >= shorter_s
+
+
+@given(capacities, st.integers(1, 8), st.integers(1, 8192), st.floats(0.0001, 10))
+def test_observed_batches_pull_the_prediction_towards_what_they_took(
+    capacity: Capacity, students: int, tokens: int, seconds: float
+) -> None:
+    index = min(students, len(capacity.costs)) - 1
+    before_s = capacity.costs[index].seconds(tokens)
+    after_s = capacity.observe(students=students, tokens=tokens, seconds=seconds).costs[index].seconds(tokens)
+    assert min(before_s, seconds) * 0.999 <= after_s <= max(before_s, seconds) * 1.001
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf")])
+def test_impossible_measurements_are_ignored(seconds: float) -> None:
+    capacity = Capacity((Cost(fixed_s=0.001, tokens_per_s=1000.0),))
+    assert capacity.observe(students=1, tokens=100, seconds=seconds) is capacity
+
+
+@given(st.floats(1e-6, 1), st.floats(1e-6, 1))
+def test_any_two_measurements_give_a_usable_cost(fast_s: float, slow_s: float) -> None:
+    cost = fit(small=(16, fast_s), large=(512, slow_s))
+    assert cost.fixed_s > 0
+    assert cost.tokens_per_s > 0
+
+
+@given(capacities, st.integers(1, 8), st.floats(0, 10))
+def test_a_batch_for_a_time_is_not_predicted_to_take_longer(capacity: Capacity, students: int, seconds: float) -> None:
+    tokens = capacity.tokens_within(students=students, seconds=seconds)
+    index = min(students, len(capacity.costs)) - 1
+    assert tokens == 128 or capacity.costs[index].seconds(tokens) <= seconds * 1.001
