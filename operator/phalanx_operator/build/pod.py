@@ -87,10 +87,18 @@ def _container(pool: ServingPool, default_image: str) -> Manifest:
         },
     }
     if worker.resources:
-        container["resources"] = dict(worker.resources)
+        container["resources"] = _resources(worker.resources)
     if worker.image_pull_policy:
         container["imagePullPolicy"] = worker.image_pull_policy
     return container
+
+
+def _resources(resources: Manifest) -> Manifest:
+    """Quantities as text: server-side apply of older API servers refuses `nvidia.com/gpu: 1` as a number."""
+    return {
+        key: {name: str(amount) for name, amount in value.items()} if key in ("limits", "requests") else value
+        for key, value in resources.items()
+    }
 
 
 def _environment(pool: ServingPool) -> list[Manifest]:
