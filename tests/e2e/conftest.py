@@ -18,6 +18,7 @@ from tests.e2e.controlplane import ControlPlane, MissingBinariesError, find_bina
 from tests.e2e.evidence import evidence
 from tests.e2e.kube import Kube
 from tests.e2e.scene import Scene
+from tests.e2e.waiting import eventually
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -93,9 +94,17 @@ def namespace(
 
 async def _provide_claim(cluster: Cluster, namespace: str, folder: Path) -> None:
     volume, claim = resources.volume(namespace, folder)
+    claims = f"/api/v1/namespaces/{namespace}/persistentvolumeclaims"
     async with Kube(cluster.kubeconfig) as kube:
         await kube.create("/api/v1/persistentvolumes", volume)
-        await kube.create(f"/api/v1/namespaces/{namespace}/persistentvolumeclaims", claim)
+        await kube.create(claims, claim)
+
+        async def bound() -> None:
+            phase = (await kube.get(f"{claims}/{resources.CLAIM}"))["status"]["phase"]
+            assert phase == "Bound", phase
+
+        # A pod that is tried before that waits for the scheduler to try again.
+        await eventually(bound, within_s=30)
 
 
 @pytest.fixture

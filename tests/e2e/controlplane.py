@@ -195,6 +195,7 @@ def _controller_flags(folder: Path) -> list[str]:
     return [
         f"--service-account-private-key-file={folder / 'service-accounts.key'}",
         f"--root-ca-file={folder / 'ca.crt'}",
-        # A node is trusted again, or given up, within seconds.
+        # Nodes are trusted, and claims bound, within seconds.
         "--node-monitor-period=1s",
+        "--pvclaimbinder-sync-period=1s",
     ]

@@ -29,7 +29,8 @@
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get]
-- apiGroups: [""]
+# Decisions, told as events.
+- apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [create]
 {{- end -}}

@@ -1,0 +1,31 @@
+"""kubectl accepts every manifest in the repository."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.binaries import REPOSITORY
+from tests.e2e.cluster import Cluster
+
+CRDS = sorted((REPOSITORY / "crds").glob("*.yaml"))
+EXAMPLES = sorted((REPOSITORY / "examples").glob("*.yaml"))
+
+
+def test_there_are_three_definitions_and_some_examples():
+    assert len(CRDS) == 3
+    assert EXAMPLES
+
+
+@pytest.mark.parametrize("mode", ["client", "server"])
+@pytest.mark.parametrize("file", [*CRDS, *EXAMPLES], ids=lambda file: file.name)
+def test_kubectl_accepts(release: Cluster, file, mode):
+    # Validation is kubectl's default; a server without the resource's schema would refuse the examples.
+    printed = release.kubectl("apply", f"--dry-run={mode}", "-f", file)
+    assert f"({'dry run' if mode == 'client' else 'server dry run'})" in printed
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)
+def test_an_unknown_field_in_an_example_is_refused(release: Cluster, file):
+    text = file.read_text().replace("\nspec:", "\nspec:\n  typo: true", 1)
+    printed = release.kubectl("apply", "--dry-run=server", "-f", "-", stdin=text, check=False)
+    assert "typo" in printed

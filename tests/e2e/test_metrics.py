@@ -1,0 +1,112 @@
+"""From load through Prometheus to a change of the number of students, told in the status."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tests.e2e import resources
+from tests.e2e.artifacts import STUDENTS, make_ensemble
+from tests.e2e.client import Worker
+from tests.e2e.kube import Object
+from tests.e2e.prometheus import prometheus, promtool
+from tests.e2e.scene import Scene
+from tests.e2e.waiting import NotYet, eventually
+
+POOL, MODEL = "gpus", "sentiment"
+
+
+@pytest.fixture(scope="module")
+def artifact(namespace):
+    return make_ensemble(namespace[1] / MODEL)
+
+
+@pytest.fixture(scope="module")
+def prometheus_url(cluster, namespace, tmp_path_factory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("prometheus")
+    with prometheus(folder, kubeconfig=cluster.kubeconfig, namespace=namespace[0]) as url:
+        done = promtool("check", "config", folder / "prometheus.yml")
+        assert done.returncode == 0, done.stderr
+        yield url
+
+
+@pytest.fixture
+async def worker(scene: Scene, artifact, prometheus_url: str) -> Worker:
+    metrics = {"interval": "1s", "staleAfter": "10s", "prometheus": {"url": prometheus_url}}
+    await scene.apply(
+        resources.pool(POOL, metrics=metrics),
+        resources.ensemble(MODEL, pool=POOL, path=MODEL, digest=artifact.digest),
+    )
+    await scene.ready("StudentEnsemble", MODEL, within_s=90)
+    return await scene.worker(POOL)
+
+
+@contextlib.asynccontextmanager
+async def load(worker: Worker) -> AsyncIterator[None]:
+    """Keep a few requests under way."""
+
+    async def client() -> None:
+        while True:
+            with contextlib.suppress(NotYet):
+                await worker.infer(MODEL)
+            await asyncio.sleep(0.05)
+
+    clients = [asyncio.create_task(client()) for _ in range(4)]
+    try:
+        yield
+    finally:
+        for task in clients:
+            task.cancel()
+        await asyncio.gather(*clients, return_exceptions=True)
+
+
+async def test_students_are_dropped_when_the_objective_is_missed_and_come_back(scene: Scene, worker: Worker):
+    async def decided(reason: str, ceiling: int) -> Object:
+        status = await scene.status("StudentEnsemble", MODEL)
+        if status["students"]["ceiling"] != ceiling or status["decision"]["reason"] != reason:
+            raise NotYet(f"wanted {reason} and {ceiling} students: {status}")
+        return status["decision"]
+
+    async with load(worker):
+
+        async def fresh() -> None:
+            condition = await scene.condition("ServingPool", POOL, "MetricsAvailable")
+            if condition["status"] != "True":
+                raise NotYet(str(condition))
+
+        await eventually(fresh, within_s=45)
+        # No machine answers a batch of eight texts in half a millisecond, with all the queueing on the way.
+        await scene.patch("ServingPool", POOL, {"objective": {"p99": "0.5ms"}})
+        decision = await eventually(lambda: decided("ObjectiveMissed", STUDENTS - 1), within_s=45)
+        assert decision["action"] == "Lower"
+        assert "objective" in decision["message"]
+
+        await scene.patch("ServingPool", POOL, {"objective": {"p99": "30s"}})
+        decision = await eventually(lambda: decided("Headroom", STUDENTS), within_s=75)
+        assert decision["action"] == "Raise"
+
+
+async def test_without_prometheus_the_number_holds_and_a_condition_says_why(scene: Scene, worker: Worker):
+    nowhere = {"interval": "1s", "staleAfter": "10s", "prometheus": {"url": "http://127.0.0.1:9"}}
+    await scene.patch("ServingPool", POOL, {"metrics": nowhere})
+
+    async def said() -> Object:
+        condition = await scene.condition("ServingPool", POOL, "MetricsAvailable")
+        if condition["status"] == "True":
+            raise NotYet(str(condition))
+        return condition
+
+    condition = await eventually(said, within_s=45)
+    assert condition["reason"] == "MetricsUnreachable"
+    status = await scene.status("StudentEnsemble", MODEL)
+    assert status["students"]["ceiling"] == STUDENTS
+    await scene.ready("StudentEnsemble", MODEL)
+
+
+async def test_promtool_finds_nothing_wrong_with_the_workers_metrics(worker: Worker):
+    await worker.infer(MODEL)
+    done = promtool("check", "metrics", stdin=await worker.text("/metrics"))
+    assert done.returncode == 0, done.stdout + done.stderr
