@@ -39,14 +39,18 @@ class Watch:
         if type == "DELETED":
             self.remove(ref_of(obj))
         else:
-            for key in pools_of(obj, self._store):
-                self._mark(key)
+            self.mark(obj)
 
     def child_event(self, *, body: kopf.Body, **_: Any) -> None:
         """A Deployment or Pod of ours changed."""
         pool = body.metadata.labels.get(LABEL_POOL)
         key = Key(body.metadata.namespace or "", pool or "")
         if pool and self._store.get(Ref("ServingPool", key)) is not None:
+            self._mark(key)
+
+    def mark(self, obj: Manifest) -> None:
+        """Have the pools that an object concerns looked at, and the resources that concern none."""
+        for key in pools_of(obj, self._store) or {ref_of(obj).key}:
             self._mark(key)
 
     def put(self, obj: Manifest) -> None:

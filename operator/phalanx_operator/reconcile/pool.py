@@ -59,11 +59,15 @@ class Reconciler:
     def __repr__(self) -> str:
         return f"<Reconciler of {len(self._memories)} pools>"
 
+    def forget(self, key: Key) -> None:
+        """The pool is gone."""
+        self._memories.pop(key, None)
+
     async def round(self, key: Key) -> float:
         """Do one round; returns after how many seconds the next is due. Raises ClusterError."""
         gathered = await gather(self._cluster, key)
         if gathered is None:
-            self._memories.pop(key, None)
+            self.forget(key)
             return GONE_S
         api_keys = keys.api_keys(gathered.secrets)
         accepted = accept(gathered, api_keys)

@@ -11,6 +11,7 @@ from phalanx_operator.api.types import Manifest
 from phalanx_operator.decide.types import Action, Decision
 from phalanx_operator.errors import ClusterError
 from phalanx_operator.observe.store import ref_of
+from phalanx_operator.reconcile import tally
 from phalanx_operator.reconcile.ports import Cluster, Note
 
 logger = logging.getLogger(__name__)
@@ -55,9 +56,10 @@ async def _record(cluster: Cluster, obj: Manifest, note: Note) -> None:
 
 
 def moves(students: Decision[Any], exits: Decision[Any], *, applied: bool) -> Iterator[Note]:
-    """Notes on decisions that changed the operating point. Pure."""
+    """Notes on decisions that changed the operating point, counted as well."""
     for decision, actions in ((students, _STUDENTS), (exits, _EXITS)):
         if applied and decision.action in actions:
+            tally.DECISIONS.labels(action=actions[decision.action], reason=str(decision.reason)).inc()
             yield Note(reason=str(decision.reason), action=actions[decision.action], text=decision.message)
 
 

@@ -1,0 +1,65 @@
+"""`phalanx operator`: the operator in a cluster, or on a desk with a kubeconfig."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from importlib.metadata import version
+
+import click
+
+
+@click.command("operator")
+@click.option(
+    "--namespace",
+    "namespaces",
+    multiple=True,
+    envvar="PHALANX_OPERATOR_NAMESPACES",
+    help="Serve the resources of this namespace alone; may be given several times. Default: the whole cluster.",
+)
+@click.option(
+    "--worker-image",
+    envvar="PHALANX_WORKER_IMAGE",
+    help="Image of the workers of pools that name none. Default: the one of this release.",
+)
+@click.option("--host", envvar="PHALANX_HOST", default="0.0.0.0", show_default=True, help="Address of the health port.")  # noqa: S104
+@click.option(
+    "--port",
+    envvar="PHALANX_PORT",
+    type=click.IntRange(0, 65535),
+    default=8081,
+    show_default=True,
+    help="Port of /healthz, /readyz and /metrics.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
+    default="info",
+    show_default=True,
+    help="How much to log.",
+)
+def command(namespaces: tuple[str, ...], worker_image: str | None, host: str, port: int, log_level: str) -> None:
+    """Run the operator: it serves ServingPools, StudentEnsembles and TenantAdapters.
+
+    The cluster is found as kubectl finds it: KUBECONFIG, the pod's service account, or ~/.kube/config. Deleting
+    resources never needs the operator: it sets no finalizers, and children go with their pool.
+    """
+    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    from kubernetes.aio.config import ConfigException
+
+    from phalanx_operator.handlers.operate import Options, operate
+
+    image = worker_image or f"phalanx-worker:{version('phalanx')}"
+    options = Options(worker_image=image, namespaces=namespaces, host=host, port=port)
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await operate(options, stop=stop)
+
+    try:
+        asyncio.run(run())
+    except (ConfigException, OSError) as error:
+        raise click.ClickException(str(error)) from error
