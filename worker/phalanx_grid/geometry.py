@@ -50,6 +50,8 @@ class Geometry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             raise ValueError(f"position_offset {self.position_offset} leaves none of {self.max_positions} positions")
         if (self.relative_buckets > 0) != (self.family == "mpnet"):
             raise ValueError("relative_buckets belongs to family mpnet, and must be 0 for bert")
+        if self.family == "mpnet" and self.position_offset != self.pad_id + 1:
+            raise ValueError(f"position_offset {self.position_offset} of family mpnet is not pad_id + 1")
         if self.relative_buckets % 4:
             raise ValueError(f"relative_buckets {self.relative_buckets} is not a multiple of 4")
 

@@ -51,6 +51,14 @@ class LoraAdapter(nn.Module):
         """Features [k, N, H] to each student's own logits [k, N, C_t]."""
         return self.head(features)  # type: ignore[no-any-return]
 
+    @torch.no_grad()
+    def load_weights(self, weights: AdapterWeights) -> None:
+        """Take over the values of an adapter of the same shape, to go on training or to measure it."""
+        for ours, theirs in zip((*self.down, *self.up), (*weights.down, *weights.up), strict=True):
+            ours.copy_(theirs)
+        self.head.weight.copy_(weights.head_weight)
+        self.head.bias.copy_(weights.head_bias)
+
     def weights(self) -> AdapterWeights:
         """A copy for the host: to save, or to put into a table."""
         return AdapterWeights(
