@@ -17,7 +17,10 @@ from phalanx_server.settings import Settings
 from phalanx_server.worker import Worker
 
 from tests.server.artifacts import Saved, ensemble, make_plan, save_ensemble, save_tenant
+from tests.server.gate import Gate, gate
 from tests.server.waiting import until
+
+__all__ = ["Gate", "gate"]
 
 API_KEY = "open sesame"
 

@@ -6,7 +6,7 @@ import time
 
 from aiohttp import web
 
-from phalanx_server.errors import BadRequest, Unprocessable
+from phalanx_server.errors import NotFound, Unprocessable
 from phalanx_server.http.exchange import WORKER, answer, find, read_body, respond
 from phalanx_server.protocols import oip, openai, tei
 
@@ -17,7 +17,7 @@ async def infer(request: web.Request) -> web.Response:
     target = find(request, request.match_info["model"])
     wanted_version = request.match_info.get("version")
     if wanted_version not in (None, oip.version(target.model.digest)):
-        raise BadRequest(f"version {wanted_version[:64]!r} is not served; there is {oip.version(target.model.digest)}")
+        raise NotFound(f"version {wanted_version[:64]!r} is not served; there is {oip.version(target.model.digest)}")
     call = oip.parse_infer(body, classes=len(target.labels) or target.model.classes, most=_most(request))
     reply = await answer(request, target, call.query)
     return respond(oip.render_infer(call, reply), reply)

@@ -68,7 +68,7 @@ class Answering:
         for work in results.retired:
             target = self._holds.pop(work.item.id)
             target.hosted.admission.settle(tenant=work.item.tenant, tokens=work.item.tokens)
-            self._release(target, work.item.slot)
+            target.shelf.release(work.item.slot)
 
     @property
     def in_engine(self) -> int:
@@ -115,7 +115,7 @@ class Answering:
         verdict = target.hosted.admission.decide(ask, bound, now_s=time.monotonic())
         if isinstance(verdict, Shed):
             for work in works:
-                self._release(target, work.item.slot)
+                target.shelf.release(work.item.slot)
         self._shed_if(verdict, target, len(works))
         self._metrics.inc(names.TOKENS, target.model.name, by=tokens)
         self._holds |= dict.fromkeys((work.item.id for work in works), target)
@@ -130,7 +130,3 @@ class Answering:
         rate = target.model.speed.now.tokens_per_s(floor)
         limit = max(rate * objective_s * self._settings.queue_slack, float(self._settings.queue_min_tokens))
         return QueueBound(limit_tokens=limit, tokens_per_s=rate)
-
-    def _release(self, target: Target, slot: int) -> None:
-        if slot:
-            target.model.adapters.release(slot)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from phalanx_contract.plan import Adapter
 from phalanx_contract.worker import LoadReason, LoadState
@@ -14,8 +15,8 @@ from phalanx_server.errors import Overloaded, Unavailable
 from phalanx_server.loading.failure import LoadFailure
 from phalanx_server.models import Model
 
-_LEASE_TRIES = 8
-"""Attempts to pin an adapter that others evict between loading it and pinning it: a table far too small."""
+_LEASE_WAIT_S: Final = 1.0
+"""Longest wait for a slot while other tenants hold all of them: a batch or a few."""
 
 
 @dataclass(slots=True, eq=False)
@@ -57,6 +58,7 @@ class Shelf:
         self.model = model
         self.tenants: dict[str, Tenant] = {}
         self._load, self._run = load, run
+        self._freed = asyncio.Event()
 
     async def adopt(self, adapters: Iterable[Adapter]) -> None:
         """Load these, and come back when each was tried once."""
@@ -110,15 +112,23 @@ class Shelf:
         Raises:
             Unavailable: it is not loaded. Overloaded: every slot is in use.
         """
-        for _ in range(_LEASE_TRIES):
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + _LEASE_WAIT_S
+        while loop.time() < until_s:
             weights, digest = tenant.weights, tenant.digest
             if weights is None:
                 raise Unavailable(f"the adapter {tenant.spec.name} {_why(tenant)}", retry_after_s=1.0)
             slot = self._pin(digest, count)
             if slot is not None:
                 return Lease(slot=slot, labels=weights.labels)
-            await self._put(digest, weights)
-        raise Overloaded("too many tenants at once for the adapter slots of this worker", retry_after_s=1.0)
+            await self._put(digest, weights, until_s=until_s)
+        raise Overloaded("overloaded: too many tenants at once for the adapter slots", retry_after_s=_LEASE_WAIT_S)
+
+    def release(self, slot: int) -> None:
+        """Undo one pin; slot 0 has none."""
+        if slot:
+            self.model.adapters.release(slot)
+            self._freed.set()
 
     def _pin(self, digest: str, count: int) -> int | None:
         """All pins or none; a removal on another thread may come in between."""
@@ -132,11 +142,15 @@ class Shelf:
             return None
         return pinned[0]
 
-    async def _put(self, digest: str, weights: AdapterWeights) -> None:
+    async def _put(self, digest: str, weights: AdapterWeights, *, until_s: float) -> None:
+        """Load into a slot, or wait for one to become free."""
+        self._freed.clear()
         try:
             await self._run(self.model.adapters.put, digest, weights)
-        except AdapterTableFull as error:
-            raise Overloaded(str(error), retry_after_s=1.0) from error
+        except AdapterTableFull:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(until_s):
+                    await self._freed.wait()
 
 
 def _why(tenant: Tenant) -> str:
