@@ -92,6 +92,16 @@ def test_steps_say_what_forward_says_for_every_number_of_students(
         assert close(final.pooled, weighted.sum(0))
 
 
+@settings(deadline=None)
+@given(geometries(), texts(), SEEDS)
+def test_collecting_hidden_states_changes_no_answer(shape: Geometry, sequences: list[list[int]], seed: int) -> None:
+    grid = make_grid(shape, seed=seed)
+    batch = batch_of(grid, sequences)
+    plain, collected = grid(batch), grid(batch, collect_hidden=True)
+    assert close(plain.prefix_logits, collected.prefix_logits)
+    assert close(plain.pooled, collected.pooled)
+
+
 def test_hidden_states_are_given_for_the_embeddings_and_every_row() -> None:
     grid = make_grid()
     batch = batch_of(grid, [[5, 6, 7], [8]])

@@ -4,7 +4,8 @@ Import a checkpoint, cut it into students and stack them, run the first k as one
 tenants' adapters, and keep it all in artifacts that are verified before they are served.
 """
 
-from phalanx_grid.adapters import AdapterWeights, LoadedAdapter, load_adapter, save_adapter
+from phalanx_grid.adapter_artifact import LoadedAdapter, load_adapter, save_adapter
+from phalanx_grid.adapters import AdapterWeights
 from phalanx_grid.artifact import LoadedArtifact, load_artifact, save_artifact
 from phalanx_grid.batch import Batch
 from phalanx_grid.checkpoint import import_checkpoint

@@ -1,23 +1,13 @@
-"""Adapters on the host: weights, and their artifact directories."""
+"""One tenant's adapter on the host."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import safetensors.torch
-import torch
 from torch import Tensor
 
-from phalanx_contract.limits import MAX_CLASSES
-from phalanx_grid.errors import ArtifactCorrupt, ArtifactUnsupported, BaseMismatch
+from phalanx_grid.errors import BaseMismatch
 from phalanx_grid.geometry import Geometry
-from phalanx_grid.labels import checked_labels
-from phalanx_grid.manifest import ADAPTER_FILE, MANIFEST, Accuracy, AdapterManifest, FileEntry
-from phalanx_grid.store import verify_artifact, write_artifact
-from phalanx_grid.tensors import read_checked
 
 TARGETS = 2
 """Projections that have a delta: query, then value."""
@@ -56,15 +46,6 @@ class AdapterWeights:
         return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LoadedAdapter:
-    """A verified adapter."""
-
-    weights: AdapterWeights
-    manifest: AdapterManifest
-    digest: str
-
-
 def check_fits(weights: AdapterWeights, geometry: Geometry, *, rank_max: int) -> None:
     """Refuse an adapter that does not belong to a grid.
 
@@ -78,95 +59,3 @@ def check_fits(weights: AdapterWeights, geometry: Geometry, *, rank_max: int) ->
             raise BaseMismatch(f"the adapter is for {name} {value}, the ensemble has {expected}: train it on this one")
     if weights.rank > rank_max:
         raise BaseMismatch(f"the adapter has rank {weights.rank}, at most {rank_max} is served")
-
-
-def save_adapter(
-    path: Path | str,
-    weights: AdapterWeights,
-    *,
-    base: str,
-    provenance: Mapping[str, Any],
-    accuracy: Accuracy | None = None,
-) -> str:
-    """Write an adapter to a directory, atomically, and return its digest.
-
-    `base` is the digest of the ensemble artifact that it was trained on.
-
-    Raises:
-        ArtifactError: the path holds something else, or a value cannot be kept in a manifest.
-    """
-    state = {name: tensor.contiguous() for name, tensor in _state(weights).items()}
-
-    def describe(files: dict[str, FileEntry]) -> AdapterManifest:
-        return AdapterManifest(
-            format="phalanx.grid/v1",
-            base=base,
-            students=weights.students,
-            rows=len(weights.down),
-            hidden=weights.hidden,
-            rank=weights.rank,
-            alpha=weights.alpha,
-            labels=weights.labels,
-            files=files,
-            accuracy=accuracy,
-            provenance=dict(provenance),
-        )
-
-    return write_artifact(
-        path, lambda directory: safetensors.torch.save_file(state, directory / ADAPTER_FILE), describe
-    )
-
-
-def load_adapter(path: Path | str, *, digest: str | None = None, base: str | None = None) -> LoadedAdapter:
-    """Verify an adapter wholly and map it into host memory.
-
-    Raises:
-        ArtifactNotFound, DigestMismatch, ArtifactCorrupt: as `verify_artifact`.
-        ArtifactUnsupported: an ensemble, or more classes than are served.
-        BaseMismatch: it was trained on another ensemble than `base`.
-    """
-    manifest, found = verify_artifact(path, digest)
-    if not isinstance(manifest, AdapterManifest):
-        raise ArtifactUnsupported("kind ensemble is not an adapter: it belongs in a StudentEnsemble", file=MANIFEST)
-    if base is not None and manifest.base != base:
-        raise BaseMismatch(f"the adapter was trained on {manifest.base}, the ensemble is {base}: train it on this one")
-    if len(manifest.labels) > MAX_CLASSES:
-        message = f"spec.artifact has {len(manifest.labels)} classes, at most {MAX_CLASSES} are served: train on fewer"
-        raise ArtifactUnsupported(message, file=MANIFEST)
-    try:
-        checked_labels(manifest.labels, len(manifest.labels))
-    except ValueError as error:
-        raise ArtifactCorrupt(str(error), file=MANIFEST) from error
-    tensors = read_checked(Path(path) / ADAPTER_FILE, _shapes(manifest))
-    return LoadedAdapter(_weights(manifest, tensors), manifest, found)
-
-
-def _state(weights: AdapterWeights) -> dict[str, Tensor]:
-    return {
-        **{f"rows.{row}.down": tensor for row, tensor in enumerate(weights.down)},
-        **{f"rows.{row}.up": tensor for row, tensor in enumerate(weights.up)},
-        "head.weight": weights.head_weight,
-        "head.bias": weights.head_bias,
-    }
-
-
-def _shapes(manifest: AdapterManifest) -> dict[str, torch.Size]:
-    K, H, r, C = manifest.students, manifest.hidden, manifest.rank, len(manifest.labels)
-    shapes = {"head.weight": (K, C, H), "head.bias": (K, C)}
-    rows: dict[str, tuple[int, ...]] = {}
-    for row in range(manifest.rows):
-        rows[f"rows.{row}.down"], rows[f"rows.{row}.up"] = (K, TARGETS, r, H), (K, TARGETS, H, r)
-    return {name: torch.Size(shape) for name, shape in {**shapes, **rows}.items()}
-
-
-def _weights(manifest: AdapterManifest, tensors: dict[str, Tensor]) -> AdapterWeights:
-    rows = range(manifest.rows)
-    return AdapterWeights(
-        labels=manifest.labels,
-        rank=manifest.rank,
-        alpha=manifest.alpha,
-        down=tuple(tensors[f"rows.{row}.down"].float() for row in rows),
-        up=tuple(tensors[f"rows.{row}.up"].float() for row in rows),
-        head_weight=tensors["head.weight"].float(),
-        head_bias=tensors["head.bias"].float(),
-    )

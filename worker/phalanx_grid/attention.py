@@ -24,15 +24,20 @@ def attention_bias(batch: Batch, k: int, relative: RelativeBias | None) -> Tenso
     return bias.unsqueeze(1).masked_fill(~keys, float("-inf")).flatten(0, 1)
 
 
-def attend(qkv: Tensor, bias: Tensor | None, *, shape: tuple[int, int, int], dropout: float) -> Tensor:
+def attend(
+    qkv: Tensor, bias: Tensor | None, *, shape: tuple[int, int, int], dropout: float, first_only: bool = False
+) -> Tensor:
     """Multi-head attention of every student and sequence in one call.
 
-    `qkv` is [k, N*S, 3*H], `shape` is (N, S, heads). Returns [k, N*S, H].
+    `qkv` is [k, N*S, 3*H], `shape` is (N, S, heads). Returns [k, N*S, H]; with `first_only`, what the
+    first tokens alone see, [k, N, H].
     """
     n, length, heads = shape
-    k, tokens, width = qkv.shape
+    k, _, width = qkv.shape
     q, key, value = qkv.view(k * n, length, 3, heads, width // (3 * heads)).permute(2, 0, 3, 1, 4)
+    if first_only:
+        q, bias = q[:, :, :1], None if bias is None else bias[:, :, :1]
     if bias is not None and bias.is_floating_point():
         bias = bias.to(q.dtype)
     out = F.scaled_dot_product_attention(q, key, value, attn_mask=bias, dropout_p=dropout)
-    return out.transpose(1, 2).reshape(k, tokens, width // 3)
+    return out.transpose(1, 2).reshape(k, -1, width // 3)

@@ -36,16 +36,27 @@ class Row(nn.Module):
         self.output_norm = StackedNorm(K, H, geometry.layer_norm_eps)
 
     def forward(
-        self, x: Tensor, bias: Tensor | None, *, n: int, dropout: float = 0.0, delta: RowDelta | None = None
+        self,
+        x: Tensor,
+        bias: Tensor | None,
+        *,
+        n: int,
+        dropout: float = 0.0,
+        delta: RowDelta | None = None,
+        first_only: bool = False,
     ) -> Tensor:
         """States [k, N*S, H] before the row to those after it.
 
-        `bias` is from `attention_bias`; `n` is the number of sequences N.
+        `bias` is from `attention_bias`; `n` is the number of sequences N. `first_only` computes the states of the first
+        tokens alone, [k, N, H]: enough after the last row of a grid that pools them, at a third of the row's cost.
         """
+        length = x.shape[1] // n
         qkv = self.qkv(x)
         if delta is not None:
             qkv = _add_to_query_and_value(qkv, delta(x, n))
-        mixed = attend(qkv, bias, shape=(n, x.shape[1] // n, self.heads), dropout=dropout)
+        mixed = attend(qkv, bias, shape=(n, length, self.heads), dropout=dropout, first_only=first_only)
+        if first_only:
+            x = x[:, ::length]
         x = self.attention_norm(x + _drop(self.out(mixed), dropout))
         return self.output_norm(x + _drop(self.down(F.gelu(self.up(x))), dropout))  # type: ignore[no-any-return]
 

@@ -32,9 +32,9 @@ def import_checkpoint(
 ) -> tuple[Grid, Tokenizer]:
     """Read a checkpoint as a K=1 grid, float32, with its tokenizer.
 
-    A sequence classifier keeps its head and labels, unless `classes` asks for another number; then, and for a plain
-    encoder with `classes` > 0, the head is fresh (from `seed`). Without `pooling` the checkpoint decides: a
-    classifier pools the first token, sentence-transformers' own file is followed, else it is the mean.
+    A sequence classifier keeps its head and labels unless `classes` asks for another number; then, and for a plain
+    encoder, the head is fresh (from `seed`). Without `pooling` the checkpoint decides: the first token for a
+    classifier, else as sentence-transformers' file says, else the mean.
 
     Raises:
         CheckpointError: a file or tensor is missing, damaged, or beyond what a grid can express.
@@ -47,16 +47,12 @@ def import_checkpoint(
     names = FAMILIES[cast(Family, config.model_type)]
     tensors = read_tensors(directory)
     source = Source(tensors, _prefix(tensors, config.model_type, names))
-    trained = tensors.get(names.head + ".weight")
-    keep_head = trained is not None and classes in (0, trained.shape[0])
-    if keep_head and trained is not None:
-        classes, labels = trained.shape[0], labels or _fitting(config.labels, trained.shape[0])
-    geometry = geometry_of(
-        config,
-        pooling=pooling or ("cls" if keep_head else read_pooling(directory) or "mean"),
-        pooler=keep_head,
-        classes=classes,
-    )
+    trained = _trained_classes(tensors, names)
+    keep_head = trained > 0 and classes in (0, trained)
+    if keep_head:
+        classes, labels = trained, labels or _fitting(config.labels, trained)
+    pooling = pooling or ("cls" if keep_head else read_pooling(directory) or "mean")
+    geometry = geometry_of(config, pooling=pooling, pooler=keep_head, classes=classes)
     state = _encoder_state(source, geometry, names)
     state |= _head_state(tensors, source, geometry, names) if keep_head else _fresh_head(geometry, seed)
     grid = Grid(geometry, labels)
@@ -67,6 +63,12 @@ def import_checkpoint(
 def _prefix(tensors: dict[str, Tensor], family: str, names: Names) -> str:
     """Classifiers keep the encoder below its family's name."""
     return "" if names.word + ".weight" in tensors else f"{family}."
+
+
+def _trained_classes(tensors: dict[str, Tensor], names: Names) -> int:
+    """The size of the classifier that the checkpoint brings, or 0."""
+    head = tensors.get(names.head + ".weight")
+    return 0 if head is None else head.shape[0]
 
 
 def _fitting(labels: tuple[str, ...], classes: int) -> tuple[str, ...]:

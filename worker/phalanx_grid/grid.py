@@ -94,11 +94,12 @@ class Grid(nn.Module):
         hidden, ramp_logits = [x], []
         for index, row in enumerate(self.rows):
             delta = None if adapter is None else adapter.delta(index)
-            x = row(x, bias, n=batch.size, dropout=self._drop, delta=delta)
+            first_only = self._first_only(index) and not collect_hidden
+            x = row(x, bias, n=batch.size, dropout=self._drop, delta=delta, first_only=first_only)
             hidden.append(x)
             if index < self.geometry.rows - 1:
                 ramp_logits.append(self._ramp(index, x, batch))
-        pooled = pool(x, batch, self.geometry.pooling)
+        pooled = x if first_only else pool(x, batch, self.geometry.pooling)
         own = self.readout(pooled) if adapter is None else adapter(self.readout.features(pooled))
         states = tuple(state.view(k, batch.size, batch.length, -1) for state in hidden) if collect_hidden else ()
         return GridOutput(prefix_sums(own, self.weights), pooled, states, tuple(ramp_logits))
@@ -124,12 +125,13 @@ class Grid(nn.Module):
         chosen = None if adapters is None or batch.slots is None else adapters.select(batch.slots)
         x, bias = self._begin(batch, k)
         for index, row in enumerate(self.rows):
-            x = row(x, bias, n=batch.size, delta=None if chosen is None else chosen.delta(index))
+            delta, first_only = None if chosen is None else chosen.delta(index), self._first_only(index)
+            x = row(x, bias, n=batch.size, delta=delta, first_only=first_only)
             if index < self.geometry.rows - 1 and (ramp_rows is None or index in ramp_rows):
                 logits = self._ramp(index, x, batch)
                 if logits is not None:
                     yield RampStep(index, logits[-1])
-        pooled = pool(x, batch, self.geometry.pooling)
+        pooled = x if first_only else pool(x, batch, self.geometry.pooling)
         features = self.readout.features(pooled)
         answers = list(prefix_sums(self.readout.head(features), self.weights)[-1])
         if chosen is not None:
@@ -148,6 +150,10 @@ class Grid(nn.Module):
         if self._drop:
             x = nn.functional.dropout(x, self._drop)
         return x.flatten(0, 1).expand(k, -1, -1), attention_bias(batch, k, self.relative)
+
+    def _first_only(self, row: int) -> bool:
+        """Whether nothing but the first tokens' states will be read after a row."""
+        return self.geometry.pooling == "cls" and row == self.geometry.rows - 1
 
     @property
     def _drop(self) -> float:
