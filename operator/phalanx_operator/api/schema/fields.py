@@ -46,12 +46,8 @@ def duration(description: str, *, default: str) -> Schema:
 
 def quantity(description: str) -> Schema:
     """A quantity such as `1Gi`, or a whole number."""
-    return {
-        "description": description,
-        "x-kubernetes-int-or-string": True,
-        "anyOf": [{"type": "integer"}, {"type": "string"}],
-        "pattern": QUANTITY,
-    }
+    # No anyOf beside it: Kubernetes 1.20 then publishes no schema for the whole kind, and kubectl cannot check it.
+    return {"description": description, "x-kubernetes-int-or-string": True, "pattern": QUANTITY}
 
 
 def integer(description: str, *, low: int, high: int, default: int | None = None) -> Schema:
