@@ -19,4 +19,5 @@ def command(artifact: Path, digest: str | None) -> None:
         from phalanx_grid import verify_artifact
 
         manifest, found = verify_artifact(artifact, digest)
-        console.print(description(manifest, found))
+        console.print(f"{artifact}  {found}", soft_wrap=True, highlight=False)
+        console.print(description(manifest))

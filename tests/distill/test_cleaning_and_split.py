@@ -45,7 +45,7 @@ def test_shares_are_met_and_parts_are_disjoint() -> None:
 
 def test_a_row_stays_in_its_part_when_others_come_go_or_move() -> None:
     whole = split(many(), test_share=0.2, validation_share=0.1)
-    fewer = split(list(reversed(many()))[::2], test_share=0.2, validation_share=0.1)
+    fewer = split(list(reversed(many()))[: 2 * 600], test_share=0.2, validation_share=0.1)
     for name in ("train", "validation", "test"):
         assert set(getattr(fewer, name)) <= set(getattr(whole, name))
 

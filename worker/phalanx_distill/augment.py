@@ -36,8 +36,13 @@ def _splice(rng: random.Random, words: list[str], other: list[str], share: float
     return words[: rng.randint(1, len(words))] + other[rng.randint(0, len(other) - 1) :]
 
 
-NEIGHBOURS: Final[tuple[Neighbour, ...]] = (_dropped, _splice, _span)
-"""Taken in turn: the first neighbour of a text drops words, the second splices, the third is a span."""
+def _swap(rng: random.Random, words: list[str], other: list[str], share: float) -> list[str]:
+    """The text with words replaced by words of another text: its pattern stays, what it is about changes."""
+    return [rng.choice(other) if rng.random() < 2 * share else word for word in words]
+
+
+NEIGHBOURS: Final[tuple[Neighbour, ...]] = (_dropped, _splice, _swap, _span)
+"""Taken in turn: the first neighbour of a text drops words, the second splices, the third swaps, and so on."""
 
 
 def neighbours(texts: Sequence[str], *, each: int, word_drop: float, seed: int) -> list[str]:

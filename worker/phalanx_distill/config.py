@@ -6,7 +6,8 @@ fingerprint: another value is another run. Paths are not: rows and weights count
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -86,8 +87,11 @@ class StudentSettings(_Settings, frozen=True, kw_only=True):
     starts: Annotated[tuple[Annotated[int, Meta(ge=0, lt=MAX_ROWS)], ...], Meta(min_length=1)] = (0,)
     """The row of the fine-tuned teacher from which a student's first row is copied, for each student; the last
     value holds for all further students."""
+    dropout: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.0
+    """Probability with which states are dropped inside a student while it trains."""
     weight: Literal["fitted", "one"] = "fitted"
-    """What a student's answer counts in the sum: `fitted` is <r, s> / <s, s> on validation rows, `one` is 1."""
+    """What a student's answer counts in the sum: `fitted` is <r, s> / <s, s> on validation rows (or on
+    transfer text, if that is less), `one` is 1."""
     hidden: Literal["none", "last"] = "none"
     """A second target: `last` draws a student's pooled output towards the teacher's."""
     hidden_weight: Annotated[float, Meta(ge=0.0)] = 0.1
@@ -135,16 +139,28 @@ class AdaptSettings(_Settings, frozen=True, kw_only=True):
 S = TypeVar("S", bound=msgspec.Struct)
 
 
-def parse_settings(kind: type[S], data: object) -> S:
-    """Settings from plain data, such as a YAML document; texts are read as numbers where a number is wanted.
+def parse_settings(kind: type[S], data: Mapping[str, Any]) -> S:
+    """The defaults of `kind` with the given values in their place, from plain data such as a YAML document.
+
+    A section that is given in part keeps its other defaults; texts are read as numbers where a number is wanted.
 
     Raises:
         SettingError: an unknown setting or a value out of bounds; `field` is its path, such as `teacher.fit.epochs`.
     """
     try:
-        return msgspec.convert(data, kind, strict=False)
+        return msgspec.convert(_over(msgspec.to_builtins(kind()), data), kind, strict=False)
     except msgspec.ValidationError as error:
         raise _located(error) from error
+
+
+def _over(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """`given` laid over `defaults`, section by section."""
+    merged = dict(defaults)
+    for name, value in given.items():
+        below = merged.get(name)
+        both = isinstance(below, Mapping) and isinstance(value, Mapping)
+        merged[name] = _over(below, value) if both else value
+    return merged
 
 
 def _located(error: msgspec.ValidationError) -> SettingError:

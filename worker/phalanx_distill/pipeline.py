@@ -10,7 +10,6 @@ from torch import Tensor
 from phalanx_distill.compute import Compute
 from phalanx_distill.config import DistillSettings
 from phalanx_distill.corpus import Corpus
-from phalanx_distill.data import Row
 from phalanx_distill.evaluate import Measured, measure
 from phalanx_distill.output import check_output, finished, work_dir
 from phalanx_distill.predict import each_batch, predict
@@ -83,16 +82,12 @@ def _teacher_seed(run: Run) -> tuple[Grid, Tokenizer]:
 
 
 def _train(run: Run, teacher: Grid, tokenizer: Tokenizer, out: Path) -> Report:
-    settings = run.settings
     with run.clock.stage("teacher"):
         run.curves["teacher"] = train_teacher(run, teacher, tokenizer)
     with run.clock.stage("teacher's answers"):
-        transfer = _taught(
-            run, "transfer", teacher, encode(tokenizer, teacher, _transfer_texts(run), settings.max_tokens)
-        )
-        validation = _taught(
-            run, "validation", teacher, _corpus(run, tokenizer, teacher, run.prepared.parts.validation)
-        )
+        transfer = _taught(run, "transfer", teacher, _encode(run, tokenizer, teacher, _transfer_texts(run)))
+        rows = [row.text for row in run.prepared.parts.validation]
+        validation = _taught(run, "validation", teacher, _encode(run, tokenizer, teacher, rows))
     with run.clock.stage("students"):
         students = Booster(run, teacher, transfer, validation).run()
     grid = ensemble(students).to(run.compute.device)
@@ -114,8 +109,8 @@ def _transfer_texts(run: Run) -> list[str]:
     )
 
 
-def _corpus(run: Run, tokenizer: Tokenizer, grid: Grid, rows: Sequence[Row]) -> Corpus:
-    return encode(tokenizer, grid, [row.text for row in rows], run.settings.max_tokens)
+def _encode(run: Run, tokenizer: Tokenizer, grid: Grid, texts: Sequence[str]) -> Corpus:
+    return encode(tokenizer, grid, texts, run.settings.max_tokens)
 
 
 def _taught(run: Run, name: str, teacher: Grid, corpus: Corpus) -> Taught:
@@ -132,7 +127,7 @@ def _taught(run: Run, name: str, teacher: Grid, corpus: Corpus) -> Taught:
 def _measure(run: Run, grid: Grid, teacher: Grid, tokenizer: Tokenizer) -> Measured:
     """In fp32, as it is served by default."""
     rows = run.prepared.parts.test
-    corpus = _corpus(run, tokenizer, grid, rows)
+    corpus = _encode(run, tokenizer, grid, [row.text for row in rows])
     exact = run.compute.exact()
 
     def take(output: GridOutput, mask: Tensor) -> tuple[Tensor, ...]:

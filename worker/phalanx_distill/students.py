@@ -70,12 +70,13 @@ class Booster:
     def _next(self, index: int) -> Student:
         start = first_row(self.settings, index)
         grid = seedling(self.teacher, start=start, rows=self.settings.rows, silent=index > 0)
+        grid.dropout = self.settings.dropout
         task, seed = self._task(grid, index), self.seed + 1 + index
         history = fit(task, self.settings.fit, seed=seed, stages=self.stages, report=self.report)
         grid.requires_grad_(False)
         said = centred(predict(grid, self.transfer.corpus, self.compute).logits[-1])
         said_validation = centred(predict(grid, self.validation.corpus, self.compute).logits[-1])
-        weight = 1.0 if self.settings.weight == "one" else fitted_weight(self.left_validation, said_validation)
+        weight = self._weight(said, said_validation)
         self.left = residual(self.left, said, weight)
         self.left_validation = residual(self.left_validation, said_validation, weight)
         return Student(
@@ -86,6 +87,12 @@ class Booster:
             train_residual=mean_square(self.left),
             validation_residual=mean_square(self.left_validation),
         )
+
+    def _weight(self, said: Tensor, said_validation: Tensor) -> float:
+        """Fitted on validation rows, but never beyond what transfer text supports: so its residual cannot grow."""
+        if self.settings.weight == "one":
+            return 1.0
+        return min(fitted_weight(self.left_validation, said_validation), fitted_weight(self.left, said))
 
     def _task(self, grid: Grid, index: int) -> Task:
         lengths, rows_of = self.transfer.corpus.lengths, self.settings.fit.batch_rows

@@ -11,11 +11,10 @@ from phalanx_grid import AdapterManifest, EnsembleManifest
 _LABELS_SHOWN = 12
 
 
-def description(manifest: EnsembleManifest | AdapterManifest, digest: str) -> RenderableType:
+def description(manifest: EnsembleManifest | AdapterManifest) -> RenderableType:
     """Facts, accuracy by number of students where it was measured, and files."""
     facts = _facts(_ensemble(manifest) if isinstance(manifest, EnsembleManifest) else _adapter(manifest))
     facts.add_row("labels", _labels(manifest.labels))
-    facts.add_row("digest", digest)
     parts: list[RenderableType] = [facts]
     if manifest.accuracy is not None:
         parts.append(accuracy_table(manifest.accuracy))

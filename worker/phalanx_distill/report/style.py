@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import matplotlib
-
-matplotlib.use("Agg")  # no display is needed, and none is touched
-
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 BLUE: Final = "#0072B2"
@@ -19,27 +19,27 @@ GREY: Final = "#6B7280"
 SEQUENCE: Final = (BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9")
 
 _SETTINGS: Final[dict[Any, Any]] = {
+    "axes.axisbelow": True,
     "axes.grid": True,
     "axes.spines.right": False,
     "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10,
     "axes.titlesize": 11,
     "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
     "font.size": 9.5,
     "grid.alpha": 0.25,
+    "legend.fontsize": 8.5,
     "legend.frameon": False,
     "savefig.dpi": 150,
 }
 
 
-def figure(columns: int, *, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """A figure in inches with panels side by side."""
+@contextmanager
+def panels(path: Path, columns: int, *, width: float, height: float) -> Iterator[list[Axes]]:
+    """Panels side by side in a figure of so many inches, written as a PNG at the end."""
     with matplotlib.rc_context(_SETTINGS):
         drawn = Figure(figsize=(width, height), layout="constrained")
-        return drawn, list(drawn.subplots(1, columns, squeeze=False)[0])
-
-
-def save(drawn: Figure, path: Path) -> None:
-    """Write a PNG."""
-    with matplotlib.rc_context(_SETTINGS):
+        FigureCanvasAgg(drawn)  # draws into memory: no display is needed, and no global backend is set
+        yield list(drawn.subplots(1, columns, squeeze=False)[0])
         drawn.savefig(path)

@@ -1,0 +1,119 @@
+"""The commands say in one line what is wrong, and show what an artifact holds."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from phalanx_cli.main import main
+from phalanx_cli.training import merged
+from phalanx_distill.config import DistillSettings, parse_settings
+from phalanx_distill.errors import SettingError
+from tests.distill import tiny
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("commands")
+    tiny.write_checkpoint(folder / "teacher")
+    tiny.write_rows(folder / "rows.jsonl", tiny.rows())
+    (folder / "few.jsonl").write_text('{"text": "a", "label": "x"}\n')
+    (folder / "pickled").mkdir()
+    (folder / "pickled" / "pytorch_model.bin").write_bytes(b"\x80\x02")
+    return folder
+
+
+BAD = [
+    ({"--teacher": "nowhere"}, r"nowhere: no such folder, and none of minilm, mpnet; give a checkpoint's folder"),
+    ({"--teacher": "{here}/pickled"}, r"pickled: no \.safetensors file in it; pickled weights are not read"),
+    ({"--data": "nothing"}, r"nothing: no such file, and none of trec6, trec50, .*; give a \.jsonl or \.csv file"),
+    ({"--data": "{here}/none.csv"}, r"none\.csv: No such file"),
+    ({"--data": "{here}/few.jsonl"}, r"a classifier needs two labels; the data have x"),
+    ({"--text-column": "body"}, r"rows\.jsonl:1: no column 'body' \(there: text, label\)"),
+    ({"--set": "teacher.fit.epoch=3"}, r"teacher\.fit: Object contains unknown field `epoch`"),
+    ({"--set": "teacher.fit.epochs=0"}, r"teacher\.fit\.epochs: Expected `int` >= 1"),
+    ({"--set": "students.starts=0,2"}, r"students\.starts: rows 2\.\.3 of a teacher that has 0\.\.2"),
+    ({"--set": "students.weight=best"}, r"students\.weight: Invalid enum value 'best'"),
+    ({"--set": "epochs"}, r"--set epochs: write NAME=VALUE"),
+    ({"--device": "tpu"}, r"device: 'tpu' is none of auto, cpu, cuda"),
+    ({"--students": "99"}, r"students\.count: Expected `int` <= 32"),
+    ({"--unlabelled": "{here}/texts.txt"}, r"texts\.txt: No such file"),
+]
+
+
+@pytest.mark.parametrize(("change", "says"), BAD, ids=[" ".join(change) + f" {i}" for i, (change, _) in enumerate(BAD)])
+def test_bad_input_is_refused_in_one_line_and_nothing_is_written(here: Path, change: dict[str, str], says: str) -> None:
+    options = {"--teacher": "{here}/teacher", "--data": "{here}/rows.jsonl", "--out": "{here}/never", **change}
+    result = call("distill", *(part.format(here=here) for pair in options.items() for part in pair))
+    assert result.exit_code in (1, 2)
+    last = result.output.strip().splitlines()[-1]
+    assert re.search(says, last), result.output
+    assert not (here / "never").exists()
+    assert not (here / "never.work").exists()
+
+
+def test_an_imported_checkpoint_can_be_inspected_and_a_tampered_one_is_refused_by_file(here: Path) -> None:
+    out = here / "imported"
+    first = call("import", "--checkpoint", here / "teacher", "--out", out)
+    assert first.exit_code == 0, first.output
+    digest = first.output.split()[-1]
+    again = call("import", "--checkpoint", here / "teacher", "--out", out)
+    assert again.output.split()[-1] == digest
+    shown = call("inspect", out, "--digest", digest)
+    assert shown.exit_code == 0
+    for expected in ("ensemble, embedding", "1 students x 3 rows, bert", "hidden 16", "grid.safetensors", digest):
+        assert expected in shown.output
+    other = call("inspect", out, "--digest", "sha256:" + "0" * 64)
+    assert other.exit_code == 1
+    assert f"the artifact has digest {digest}" in other.output
+    tampered = here / "tampered"
+    shutil.copytree(out, tampered)
+    weights = tampered / "grid.safetensors"
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    refused = call("inspect", tampered)
+    assert refused.exit_code == 1
+    assert refused.output.strip() == "Error: grid.safetensors: differs from the digest in the manifest"
+
+
+def test_inspecting_nothing_says_that_there_is_nothing(tmp_path: Path) -> None:
+    result = call("inspect", tmp_path)
+    assert result.exit_code == 1
+    assert "no artifact at" in result.output
+
+
+def test_distil_adapt_and_inspect_from_the_command_line(here: Path) -> None:
+    quick = ["--set", "teacher.fit.epochs=2", "--set", "students.fit.epochs=1", "--set", "ramps.fit.epochs=1"]
+    rows = ["--data", here / "rows.jsonl", "--device", "cpu", "--seed", 3]
+    made = call("distill", "--teacher", here / "teacher", *rows, "--students", 2, "--out", here / "ens", *quick)
+    assert made.exit_code == 0, made.output
+    assert "Accuracy on" in made.output
+    tenant = call("adapt", "--base", here / "ens", *rows, "--rank", 2, "--out", here / "ten", "--set", "fit.epochs=1")
+    assert tenant.exit_code == 0, tenant.output
+    shown = call("inspect", here / "ten")
+    assert "adapter" in shown.output
+    assert "animal, city, colour" in shown.output
+    wrong = call("adapt", "--base", here / "ten", *rows, "--out", here / "none")
+    assert wrong.exit_code == 1
+    assert "is not an ensemble" in wrong.output
+
+
+def test_settings_come_together_from_paths_and_options() -> None:
+    nested = merged(("teacher.fit.epochs=5", "students.starts=0,2"), {"students.count": 3, "seed": None})
+    parsed = parse_settings(DistillSettings, nested)
+    assert (parsed.teacher.fit.epochs, parsed.students.starts, parsed.students.count) == (5, (0, 2), 3)
+    assert parsed.teacher.fit.learning_rate == DistillSettings().teacher.fit.learning_rate
+
+
+def test_a_setting_of_the_wrong_type_is_refused_by_path() -> None:
+    with pytest.raises(SettingError, match=r"teacher\.fit\.learning_rate: Expected `float`"):
+        parse_settings(DistillSettings, {"teacher": {"fit": {"learning_rate": "fast"}}})

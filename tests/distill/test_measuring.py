@@ -1,0 +1,105 @@
+"""Accuracy, agreement and reports say what was counted."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+import torch
+from rich.console import Console
+
+from phalanx_distill.config import TransferSettings
+from phalanx_distill.evaluate import measure
+from phalanx_distill.intervals import wilson
+from phalanx_distill.progress import Bars, Lines, reporter
+from phalanx_distill.report.document import FILE, read_report
+from phalanx_distill.targets import HIDDEN_LOSSES, centred, logit_loss
+from phalanx_distill.transfer import transfer_texts
+
+
+def one_hot(*answers: int) -> torch.Tensor:
+    return torch.nn.functional.one_hot(torch.tensor(answers), 3).float()
+
+
+def test_accuracy_and_agreement_are_counted_for_every_number_of_students() -> None:
+    expected = torch.tensor([0, 1, 2, 0])
+    logits = torch.stack([one_hot(0, 0, 0, 0), one_hot(0, 1, 0, 0)])
+    ramp = torch.stack([one_hot(0, 1, 2, 0), one_hot(2, 1, 0, 0)])
+    measured = measure(logits, expected, dataset="d", teacher=one_hot(0, 1, 2, 1), ramps=(ramp,))
+    first, second = measured.accuracy.by_k
+    assert (first.accuracy, first.agreement) == (0.5, 0.75)
+    assert (second.accuracy, second.agreement) == (0.75, 1.0)
+    assert (second.low, second.high) == (wilson(3, 4).low, wilson(3, 4).high)
+    assert measured.accuracy.teacher is not None
+    assert measured.accuracy.teacher.accuracy == 0.75
+    assert measured.teacher_agreement == (0.25, 0.5)
+    assert [(r.students, r.accuracy, r.agreement) for r in measured.ramps] == [(1, 1.0, 0.5), (2, 0.5, 0.75)]
+
+
+def test_without_a_teacher_there_is_nothing_to_agree_with() -> None:
+    measured = measure(one_hot(0, 1).unsqueeze(0), torch.tensor([0, 1]), dataset="d")
+    assert measured.accuracy.teacher is None
+    assert measured.teacher_agreement == ()
+
+
+def test_the_logit_loss_does_not_see_what_softmax_does_not_see() -> None:
+    logits, residual = torch.randn(4, 3), centred(torch.randn(4, 3))
+    torch.testing.assert_close(logit_loss(logits + 7, residual), logit_loss(logits, residual))
+    torch.testing.assert_close(centred(logits).softmax(-1), logits.softmax(-1))
+    assert HIDDEN_LOSSES["none"](logits, residual) == 0
+    assert HIDDEN_LOSSES["last"](logits, logits) == 0
+
+
+def test_transfer_text_holds_no_held_out_text_wherever_it_comes_from() -> None:
+    train = [f"word{i} of text number {i}" for i in range(30)]
+    unlabelled = ["a secret test text", "free text", "free text", *train[:2]]
+    settings = TransferSettings(neighbours=2)
+    texts = transfer_texts(train, unlabelled, settings, held_out=["a secret test text"], seed=0)
+    assert texts[:30] == train
+    assert len(texts) == len(set(texts))
+    assert "free text" in texts
+    assert "a secret test text" not in texts
+    backwards = transfer_texts(train, unlabelled[::-1], settings, held_out=["a secret test text"], seed=0)
+    assert texts == backwards
+
+
+def test_unlabelled_texts_are_bounded_and_chosen_without_regard_to_order() -> None:
+    many = [f"text {i}" for i in range(100)]
+    settings = TransferSettings(neighbours=0, max_unlabelled=10)
+    texts = transfer_texts(["train"], many, settings, held_out=[], seed=0)
+    assert len(texts) == 11
+    assert texts == transfer_texts(["train"], many[::-1], settings, held_out=[], seed=0)
+
+
+def test_lines_are_few_and_say_how_far_it_is() -> None:
+    now = 0.0
+    said_to = io.StringIO()
+    lines = Lines(Console(file=said_to, width=120), clock=lambda: now)
+    with lines.stage("teacher", 100) as advance:
+        for _ in range(100):
+            now += 1.0
+            advance(note="loss 0.5")
+    said = said_to.getvalue().splitlines()
+    assert said[0] == "teacher: 15/100 loss 0.5"
+    assert said[-1] == "teacher: done in 100.0 s loss 0.5"
+    assert len(said) == 7
+
+
+def test_a_terminal_gets_bars_and_a_pipe_gets_lines() -> None:
+    assert isinstance(reporter(Console(force_terminal=True)), Bars)
+    assert isinstance(reporter(Console(force_terminal=False)), Lines)
+
+
+def test_bars_advance(capsys: pytest.CaptureFixture[str]) -> None:
+    bars = Bars(Console(force_terminal=True, width=140))
+    with bars.stage("teacher", 4) as advance:
+        advance(4, note="loss 0.25")
+    assert "4/4" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{}", b"\xff"])
+def test_a_report_that_cannot_be_read_counts_as_none(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / FILE).write_bytes(content)
+    assert read_report(tmp_path) is None

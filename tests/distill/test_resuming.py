@@ -1,0 +1,154 @@
+"""A run that was interrupted goes on where it stopped and gives what an unbroken one gives."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+
+from phalanx_distill.pipeline import _teacher_seed
+from phalanx_distill.stages import Stages, fingerprint
+from phalanx_distill.teacher import train_teacher
+from phalanx_grid import read_manifest, verify_artifact
+from tests.distill import tiny
+
+
+class StopAt:
+    """A reporter that ends the run after so many steps of training, as Ctrl-C would."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps_left = steps
+
+    @contextmanager
+    def stage(self, title: str, total: int) -> Iterator[Callable[..., None]]:
+        def advance(steps: int = 1, note: str = "") -> None:
+            self.steps_left -= steps
+            if self.steps_left <= 0:
+                raise KeyboardInterrupt
+
+        yield advance
+
+    def say(self, line: str) -> None:
+        return
+
+
+def trained_teacher(folder: Path, interrupts: list[int]) -> dict[str, torch.Tensor]:
+    for steps in interrupts:
+        run = tiny.tiny_run(folder, report=StopAt(steps))
+        grid, tokenizer = _teacher_seed(run)
+        with pytest.raises(KeyboardInterrupt):
+            train_teacher(run, grid, tokenizer)
+    run = tiny.tiny_run(folder)
+    grid, tokenizer = _teacher_seed(run)
+    history = train_teacher(run, grid, tokenizer)
+    assert [epoch.epoch for epoch in history] == list(range(run.settings.teacher.fit.epochs))
+    return grid.state_dict()
+
+
+# An epoch has 18 steps: within the first, within the third, and twice.
+@pytest.mark.parametrize("interrupts", [[5], [50], [30, 60]])
+def test_a_fit_that_was_interrupted_ends_with_the_same_parameters(tmp_path: Path, interrupts: list[int]) -> None:
+    expected = trained_teacher(tmp_path / "unbroken", [])
+    found = trained_teacher(tmp_path / "broken", interrupts)
+    for name, tensor in expected.items():
+        assert torch.equal(tensor, found[name]), name
+
+
+def test_a_finished_fit_is_read_back_and_not_trained_again(tmp_path: Path) -> None:
+    expected = trained_teacher(tmp_path, [])
+    run = tiny.tiny_run(tmp_path, report=StopAt(1))  # any step of training would raise
+    grid, tokenizer = _teacher_seed(run)
+    train_teacher(run, grid, tokenizer)
+    assert all(torch.equal(expected[name], tensor) for name, tensor in grid.state_dict().items())
+
+
+def command(folder: Path, out: str) -> list[str]:
+    teacher, rows = folder / "teacher", folder / "rows.jsonl"
+    options = ["--students", "2", "--rows", "1", "--device", "cpu"]
+    chosen = {
+        "teacher.fit.epochs": 3,
+        "teacher.fit.learning_rate": 0.01,
+        "students.fit.epochs": 12,
+        "students.fit.batch_rows": 4,
+        "ramps.fit.epochs": 2,
+        "transfer.neighbours": 1,
+    }
+    sets = [part for name, value in chosen.items() for part in ("--set", f"{name}={value}")]
+    paths = ["--teacher", str(teacher), "--data", str(rows), "--out", str(folder / out)]
+    return [sys.executable, "-m", "phalanx_cli", "distill", *paths, *options, *sets]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def kill_when(process: subprocess.Popen[bytes], reached: Callable[[], bool], deadline_s: float = 120) -> None:
+    end = time.monotonic() + deadline_s
+    while not reached():
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < end, "the run did not come so far"
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def test_a_killed_process_goes_on_and_makes_the_same_artifact(tmp_path: Path) -> None:
+    tiny.write_checkpoint(tmp_path / "teacher")
+    tiny.write_rows(tmp_path / "rows.jsonl", tiny.rows())
+    broken = subprocess.Popen(command(tmp_path, "broken"), env=environment(), stdout=subprocess.DEVNULL)
+    kill_when(broken, lambda: any((tmp_path / "broken.work").glob("*/student-0.safetensors")))
+    assert not (tmp_path / "broken").exists()
+
+    def finish(out: str) -> str:
+        done = subprocess.run(command(tmp_path, out), env=environment(), capture_output=True, text=True, check=True)
+        return done.stdout
+
+    said = finish("broken")
+    assert "going on with what" in said
+    assert "teacher: done" not in said
+    finish("unbroken")
+    broken_manifest, broken_digest = verify_artifact(tmp_path / "broken")
+    assert (broken_manifest, broken_digest) == read_manifest(tmp_path / "unbroken")
+    assert not (tmp_path / "broken.work").exists()
+    before = (tmp_path / "broken" / "manifest.json").stat().st_mtime_ns
+    assert "is up to date" in finish("broken")
+    assert (tmp_path / "broken" / "manifest.json").stat().st_mtime_ns == before
+
+
+def test_a_torn_snapshot_counts_as_none(tmp_path: Path) -> None:
+    stages = Stages(tmp_path, "a" * 64)
+    stages.open()
+    stages.save("x", {"t": torch.arange(1000.0)}, {"n": 1})
+    path = stages.folder / "x.safetensors"
+    snapshot = stages.load("x")
+    assert snapshot is not None
+    assert snapshot.state == {"n": 1}
+    path.write_bytes(path.read_bytes()[:-100])
+    assert stages.load("x") is None
+
+
+def test_another_fingerprint_starts_afresh_and_drops_what_the_old_one_left(tmp_path: Path) -> None:
+    old = Stages(tmp_path, "a" * 64)
+    assert not old.open()
+    old.save("x", {"t": torch.zeros(1)}, {})
+    (tmp_path / "notes.txt").write_text("not ours")
+    assert Stages(tmp_path, "a" * 64).open()
+    new = Stages(tmp_path, "b" * 64)
+    assert not new.open()
+    assert new.load("x") is None
+    assert not old.folder.exists()
+    new.clear()
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_fingerprint_sees_every_part_and_no_order() -> None:
+    assert fingerprint(a=1, b={"x": 1, "y": 2}) == fingerprint(b={"y": 2, "x": 1}, a=1)
+    assert fingerprint(a=1) != fingerprint(a=2)
