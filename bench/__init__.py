@@ -1,0 +1,1 @@
+"""Benchmarks. Each writes `bench/results/<name>.json`; README and docs quote nothing else."""

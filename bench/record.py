@@ -1,0 +1,57 @@
+"""The form of a result: `{name, commit, date, machine, command, figures: {key: {value, low, high, unit}}}`."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Figure:
+    """A measured value with the bounds of its spread (which spread, the benchmark's docstring says)."""
+
+    value: float
+    low: float
+    high: float
+    unit: str
+
+
+def machine() -> str:
+    """Processor, cores and memory in words; no host name."""
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        models = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        model = models[0] if models else model
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}, Python {platform.python_version()}"
+
+
+def commit() -> str:
+    """The commit that was measured, with `-dirty` if the tree differs from it."""
+    done = subprocess.run(["git", "describe", "--always", "--dirty", "--abbrev=12"], capture_output=True, text=True)
+    return done.stdout.strip() or "unknown"
+
+
+def write(name: str, figures: Mapping[str, Figure]) -> Path:
+    """Write one result and return its path."""
+    result = {
+        "name": name,
+        "commit": commit(),
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "machine": machine(),
+        "command": f"python -m bench {name}",
+        "figures": {key: asdict(figure) for key, figure in figures.items()},
+    }
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    path.write_text(json.dumps(result, indent=2) + "\n")
+    return path

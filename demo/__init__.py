@@ -1,0 +1,1 @@
+"""`make demo`: from a teacher's weights to answers over HTTP, on one machine with nothing but Python."""
