@@ -8,6 +8,8 @@ from pathlib import Path
 
 import tokenizers
 import torch
+from tokenizers import models, pre_tokenizers, processors
+
 from phalanx_contract.plan import Adapter, Artifact, Cut, Ensemble, Plan
 from phalanx_grid import (
     Batch,
@@ -20,9 +22,9 @@ from phalanx_grid import (
     save_adapter,
     save_artifact,
 )
-from tokenizers import models, pre_tokenizers, processors
 
-WORDS = tuple("the film was very good bad dull bright long short plot and acting i liked hated it not at all".split())
+_SENTENCE = "the film was very good bad dull bright long short plot and acting i liked hated it not at all"
+WORDS = tuple(_SENTENCE.split())
 TEXTS = ("the film was good", "very bad acting", "i liked it", "the plot was long and dull", "not bad at all", "bright")
 STUDENTS = 3
 ROWS = 3

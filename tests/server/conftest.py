@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+
 from phalanx_contract.plan import Adapter, ApiKey, Cut, Plan, hash_plan
 from phalanx_server.http.app import make_app
 from phalanx_server.settings import Settings
 from phalanx_server.worker import Worker
-
 from tests.server.artifacts import Saved, ensemble, make_plan, save_ensemble, save_tenant
 from tests.server.gate import Gate, gate
 from tests.server.waiting import until

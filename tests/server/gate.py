@@ -7,8 +7,9 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import phalanx_server.engine.thread as engine_thread
 import pytest
+
+import phalanx_server.engine.thread as engine_thread
 from phalanx_server.engine.turn import Turn
 
 

@@ -7,6 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
 from phalanx_server.batching.admission import Admission, Admit, Ask, QueueBound, Shed, ShedReason
 
 BOUND = QueueBound(limit_tokens=1000.0, tokens_per_s=500.0)

@@ -173,7 +173,8 @@ tensors = st.fixed_dictionaries(
     {},
     optional={
         "name": json_values, "shape": st.lists(st.integers(-2, 3), max_size=3) | json_values,
-        "datatype": st.sampled_from(["BYTES", "FP32"]) | json_values, "data": st.lists(st.text(max_size=9)) | json_values,
+        "datatype": st.sampled_from(["BYTES", "FP32"]) | json_values,
+        "data": st.lists(st.text(max_size=9)) | json_values,
     },
 )  # fmt: skip
 near_misses = st.dictionaries(field, json_values | st.lists(tensors, max_size=2), max_size=5)

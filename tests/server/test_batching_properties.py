@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
 from phalanx_server.batching.burst import Backlog, Bounds, BurstPolicy, BurstState, pick_students
 from phalanx_server.batching.capacity import Capacity, Cost, fit
 from phalanx_server.batching.item import Item
@@ -175,7 +177,7 @@ def test_an_idle_worker_gets_back_to_all_students_one_by_one(
         seen.append(state.students)
         now_s += policy.raise_after_s + 0.001
     assert seen[-1] == bound.ceiling
-    assert all(0 <= later - earlier <= 1 for earlier, later in zip(seen, seen[1:], strict=False))
+    assert all(0 <= later - earlier <= 1 for earlier, later in itertools.pairwise(seen))
 
 
 @given(backlogs, bounds, capacities, policies)

@@ -7,8 +7,8 @@ import random
 from typing import Any
 
 import pytest
-from phalanx_contract.plan import Cut
 
+from phalanx_contract.plan import Cut
 from tests.server.artifacts import TEXTS, WORDS, reference
 from tests.server.conftest import API_KEY, Running, Shop, Start
 from tests.server.gate import Gate
@@ -166,12 +166,13 @@ async def test_a_dead_device_fails_readiness_and_a_revived_one_restores_it(
 
 
 async def test_a_hung_device_fails_readiness(shop: Shop, start: Start, gate: Gate) -> None:
-    async with start(shop.plan(), stall_s=0.02) as running:
+    async with start(shop.plan(), stall_s=0.2) as running:
         with gate.closed():
             first = await occupied(running, gate)
             await until(lambda: "in one batch" in running.worker.problem())
             assert (await running.get("/v2/health/ready"))[0] == 503
         await first
+        await until(lambda: running.worker.problem() == "")
         assert (await running.get("/v2/health/ready"))[0] == 200
 
 

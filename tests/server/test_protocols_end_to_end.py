@@ -145,6 +145,7 @@ async def test_status_reports_what_is_served(shop: Shop, start: Start) -> None:
     assert status["ready"] is True
     assert status["adapters"] == []
     assert status["ensembles"][0] | {"wanted_digest": "", "digest": ""} == {
-        "name": "films", "wanted_digest": "", "digest": "", "state": "Serving", "field": "", "reason": "", "message": "",
-        "students": STUDENTS, "rows": ROWS, "ramps": ROWS - 1, "classes": len(LABELS), "agreement": [], "accuracy": [],
+        "name": "films", "wanted_digest": "", "digest": "", "state": "Serving", "field": "", "reason": "",
+        "message": "", "students": STUDENTS, "rows": ROWS, "ramps": ROWS - 1,
+        "classes": len(LABELS), "agreement": [], "accuracy": [],
     }  # fmt: skip

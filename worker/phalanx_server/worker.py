@@ -127,6 +127,8 @@ class Worker:
                 self._swap(found.hash, found.plan)
 
     def _swap(self, plan_hash: PlanHash, plan: Plan) -> None:
+        if plan_hash == self.registry.plan_hash:
+            return
         try:
             self.registry.apply(plan_hash, plan)
         except Exception:

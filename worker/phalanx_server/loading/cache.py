@@ -17,7 +17,7 @@ from typing import IO, Final
 
 from phalanx_contract.plan import Artifact
 from phalanx_contract.worker import LoadReason
-from phalanx_grid.errors import ArtifactCorrupt, DigestMismatch
+from phalanx_grid import ArtifactCorrupt, DigestMismatch
 from phalanx_grid.manifest import MANIFEST, MAX_MANIFEST_BYTES, FileEntry, digest_of, parse_manifest
 from phalanx_server.loading.failure import LoadFailure
 from phalanx_server.loading.source import Source, locate
@@ -112,6 +112,8 @@ def _opened(uri: str, source: Source, name: str, *, part_of: bool = False) -> It
         with source.open(name) as stream:
             yield stream
     except (FileNotFoundError, NotADirectoryError) as error:
+        if not _absent(error):
+            raise LoadFailure(LoadReason.FETCH_FAILED, f"{uri}: {error.__cause__}") from error
         if part_of:
             raise ArtifactCorrupt(f"missing (in {uri})", file=name) from error
         raise LoadFailure(LoadReason.ARTIFACT_NOT_FOUND, f"no artifact at {uri}: it has no {name}") from error
@@ -122,6 +124,11 @@ def _opened(uri: str, source: Source, name: str, *, part_of: bool = False) -> It
         raise
     except Exception as error:  # each store's client has errors of its own
         raise LoadFailure(LoadReason.FETCH_FAILED, f"{uri}: {_words(error)}") from error
+
+
+def _absent(error: OSError) -> bool:
+    """Whether the file is known not to be there; fsspec calls a server that it cannot reach a missing file, too."""
+    return error.__cause__ is None or getattr(error.__cause__, "status", None) in (404, 410)
 
 
 def _words(error: Exception) -> str:

@@ -9,12 +9,14 @@ import torch
 from phalanx_contract.plan import Artifact
 from phalanx_grid import (
     AdapterTable,
+    AdapterWeights,
     ArtifactCorrupt,
     LoadedArtifact,
     compute_dtype,
+    load_adapter,
     load_artifact,
 )
-from phalanx_grid.adapters import AdapterWeights, check_fits, load_adapter
+from phalanx_grid.adapters import check_fits
 from phalanx_server.loading.cache import ArtifactCache
 from phalanx_server.loading.failure import as_failure
 from phalanx_server.loading.warm_up import measure

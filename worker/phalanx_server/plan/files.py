@@ -41,20 +41,17 @@ class BadPlan:
 
 
 async def watch(folder: Path, *, every_s: float) -> AsyncIterator[NewPlan | BadPlan]:
-    """Every plan that appears, and every refusal once. Runs until it is cancelled."""
-    seen: Signature | None = None
+    """Every plan that appears, and every refusal once (then the plan again, if it comes back). Runs until cancelled."""
+    seen: Signature = ()
     last: NewPlan | BadPlan | None = None
-    served: PlanHash | None = None
     while True:
         signature = look(folder)
         # A refused set is read again each time: its last file may have been on its way.
         if signature and (signature != seen or isinstance(last, BadPlan)):
             found = await asyncio.to_thread(read, folder)
-            repeated = found == last or (isinstance(found, NewPlan) and found.hash == served)
-            if not repeated:
+            if found != last:
                 yield found
             seen, last = signature, found
-            served = found.hash if isinstance(found, NewPlan) else served
         await asyncio.sleep(every_s)
 
 
@@ -66,12 +63,19 @@ def look(folder: Path) -> Signature:
         link = ""
     try:
         with os.scandir(folder) as entries:
-            stats = [(entry.name, entry.stat()) for entry in entries if entry.name.startswith(_PREFIX)]
+            files = tuple(sorted(_identity(entry) for entry in entries if entry.name.startswith(_PREFIX)))
     except OSError:
         return ()
-    if not stats:
-        return ()
-    return (link, *sorted((name, stat.st_mtime_ns, stat.st_size, stat.st_ino) for name, stat in stats))
+    return (link, *files) if files else ()
+
+
+def _identity(entry: os.DirEntry[str]) -> tuple[str, int, int, int]:
+    """What tells one version of a file from the next; a link to nothing, as in a torn set, has zeros."""
+    try:
+        stat = entry.stat()
+    except FileNotFoundError:
+        return (entry.name, 0, 0, 0)
+    return (entry.name, stat.st_mtime_ns, stat.st_size, stat.st_ino)
 
 
 def read(folder: Path) -> NewPlan | BadPlan:

@@ -1,0 +1,126 @@
+"""The worker as a process: signals, crashes, bad options."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from phalanx_contract.plan import Cut, Plan
+from phalanx_contract.wire import pack
+from tests.server.artifacts import TEXTS, ensemble, make_plan
+from tests.server.conftest import Shop
+from tests.server.waiting import until
+
+BODY = {"inputs": list(TEXTS) * 80}
+
+
+@contextlib.asynccontextmanager
+async def serve(tmp_path: Path, *options: str, **env: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """A worker process and its address."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "phalanx_cli", "serve", "--host", "127.0.0.1", "--port", "0", "--threads", "1",
+        "--cache-dir", str(tmp_path / "cache"), *options,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **env},
+    )  # fmt: skip
+    try:
+        line = await asyncio.wait_for(process.stdout.readline(), 60)
+        yield process, line.decode().removeprefix("serving on ").strip()
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def ready(session: aiohttp.ClientSession, url: str) -> bool:
+    async with session.get(f"{url}/v2/health/ready") as response:
+        return response.status == 200
+
+
+def mount(folder: Path, plan: Plan) -> str:
+    plan_hash, maps = pack(plan)
+    folder.mkdir(exist_ok=True)
+    for files in maps:
+        for name, data in files.items():
+            (folder / name).write_bytes(data)
+    return plan_hash
+
+
+async def test_sigterm_finishes_what_was_asked_fails_readiness_and_exits_zero(shop: Shop, tmp_path: Path) -> None:
+    options = ("--artifact", str(shop.base.path), "--name", "films", "--objective", "60", "--set", "drain_lag_s=0.5")
+    async with serve(tmp_path, *options) as (process, url), aiohttp.ClientSession() as session:
+        await until(lambda: ready(session, url))
+
+        async def ask() -> int:
+            async with session.post(f"{url}/predict", json=BODY) as response:
+                assert len(await response.json()) == len(BODY["inputs"])
+                return response.status
+
+        running = [asyncio.create_task(ask()) for _ in range(8)]
+        await until(lambda: in_flight(session, url))
+        process.send_signal(signal.SIGTERM)
+        await until(lambda: not_ready(session, url))
+        assert await asyncio.gather(*running) == [200] * len(running)
+        assert await asyncio.wait_for(process.wait(), 30) == 0
+
+
+async def in_flight(session: aiohttp.ClientSession, url: str) -> bool:
+    async with session.get(f"{url}/metrics") as response:
+        lines = (await response.text()).splitlines()
+    return any(
+        line.startswith('phalanx_tokens_total{ensemble="films"}') and not line.endswith(" 0.0") for line in lines
+    )
+
+
+async def not_ready(session: aiohttp.ClientSession, url: str) -> bool:
+    return not await ready(session, url)
+
+
+async def test_a_killed_worker_comes_back_with_the_plan_that_is_mounted(shop: Shop, tmp_path: Path) -> None:
+    plan_hash = mount(tmp_path / "plan", make_plan(ensemble("films", shop.base, cut=Cut(students_ceiling=2))))
+    for _ in range(2):
+        async with serve(tmp_path, "--plan-dir", str(tmp_path / "plan")) as (process, url):
+            async with aiohttp.ClientSession() as session:
+                await until(lambda: ready(session, url))
+                async with session.post(f"{url}/predict", json={"inputs": TEXTS[0]}) as response:
+                    assert response.headers["X-Phalanx-Plan"] == plan_hash
+                    assert response.headers["X-Phalanx-Students"] == "2"
+            process.kill()
+            assert await process.wait() == -signal.SIGKILL
+
+
+async def test_a_second_signal_does_not_wait(shop: Shop, tmp_path: Path) -> None:
+    async with serve(tmp_path, "--artifact", str(shop.base.path), "--set", "drain_lag_s=60") as (process, url):
+        async with aiohttp.ClientSession() as session:
+            await until(lambda: ready(session, url))
+            process.send_signal(signal.SIGINT)
+            await until(lambda: not_ready(session, url))
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.wait_for(process.wait(), 20) == 0
+
+
+async def refusal(tmp_path: Path, *options: str, **env: str) -> tuple[int | None, str]:
+    async with serve(tmp_path, *options, **env) as (process, _):
+        _, errors = await process.communicate()
+        return process.returncode, errors.decode()
+
+
+async def test_bad_options_are_refused_in_one_line(tmp_path: Path) -> None:
+    cases: list[tuple[tuple[str, ...], dict[str, Any], str]] = [
+        (("--set", "colour=red"), {}, "colour: no such setting"),
+        (("--artifact", str(tmp_path)), {}, "no artifact at"),
+        ((), {"PHALANX_WORKER_BATCH_TEXTS": "none"}, "batch_texts"),
+    ]
+    for options, env, message in cases:
+        code, errors = await refusal(tmp_path, *options, **env)
+        assert code == 1
+        assert message in errors
+        assert "Traceback" not in errors
