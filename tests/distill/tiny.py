@@ -27,7 +27,12 @@ HIDDEN, FFN, ROWS, HEADS = 16, 32, 3, 2
 
 QUICK = {
     "teacher": {"fit": {"epochs": 8, "learning_rate": 1e-2, "batch_rows": 16}},
-    "students": {"count": 3, "rows": 1, "fit": {"epochs": 4, "learning_rate": 1e-2, "batch_rows": 16}},
+    "students": {
+        "count": 3,
+        "rows": 1,
+        "fit": {"epochs": 4, "learning_rate": 1e-2, "batch_rows": 16},
+        "later_epochs": 4,
+    },
     "ramps": {"fit": {"epochs": 3, "batch_rows": 64}},
     "transfer": {"neighbours": 1},
     "max_tokens": 16,

@@ -7,7 +7,7 @@ fingerprint: another value is another run. Paths are not: rows and weights count
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 import msgspec
 from msgspec import Meta
@@ -55,7 +55,7 @@ class SplitSettings(_Settings, frozen=True, kw_only=True):
 class TeacherSettings(_Settings, frozen=True, kw_only=True):
     """Fine-tuning of the whole encoder and a new head on labelled rows."""
 
-    fit: Fitting = Fitting(epochs=4, batch_rows=32, learning_rate=8e-5)
+    fit: Fitting = Fitting(epochs=3, batch_rows=32, learning_rate=1e-4)
     dropout: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.1
     """Probability with which states are dropped inside the encoder while it trains."""
     word_drop: Fraction = 0.0
@@ -69,8 +69,9 @@ class TransferSettings(_Settings, frozen=True, kw_only=True):
     function between the labelled rows, not only at them.
     """
 
-    neighbours: Annotated[int, Meta(ge=0, le=100)] = 3
-    """Made-up texts for each training row: words dropped, spans, splices of two texts."""
+    neighbours: Annotated[int, Meta(ge=0, le=100)] = 6
+    """Made-up texts for each training row: words dropped, splices of two texts, words swapped, spans. On TREC-6 many
+    of them seen twice served better than half as many seen three times."""
     word_drop: Fraction = 0.15
     """Share of words that word-dropping leaves out."""
     max_unlabelled: Annotated[int, Meta(ge=0, le=10_000_000)] = 50_000
@@ -98,12 +99,17 @@ class StudentSettings(_Settings, frozen=True, kw_only=True):
     """How much the second target counts beside the logits."""
     min_gain: Fraction = 0.0
     """Stop adding students when one lowers the validation residual by less than this share."""
-    fit: Fitting = Fitting(epochs=3, batch_rows=64, learning_rate=2e-4)
+    fit: Fitting = Fitting(epochs=2, batch_rows=64, learning_rate=6e-4)
+    """The first student's training, which does most of the work."""
+    later_epochs: Annotated[int, Meta(ge=1, le=1000)] = 1
+    """Passes of every later student: what is left to learn is small, and soon it is the teacher's noise."""
 
 
 class RampSettings(_Settings, frozen=True, kw_only=True):
     """One linear ramp after each row but the last, on frozen students."""
 
+    max_texts: Count = 8_000
+    """Transfer texts that ramps learn from, evenly drawn: a linear layer needs no more."""
     fit: Fitting = Fitting(epochs=20, batch_rows=256, learning_rate=5e-3, weight_decay=0.0)
 
 
@@ -158,8 +164,8 @@ def _over(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, An
     merged = dict(defaults)
     for name, value in given.items():
         below = merged.get(name)
-        both = isinstance(below, Mapping) and isinstance(value, Mapping)
-        merged[name] = _over(below, value) if both else value
+        nested = isinstance(below, Mapping) and isinstance(value, Mapping)
+        merged[name] = _over(cast(Mapping[str, Any], below), value) if nested else value
     return merged
 
 

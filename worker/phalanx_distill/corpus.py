@@ -29,6 +29,11 @@ class Corpus:
         """Tokens of each text."""
         return [len(ids) for ids in self.ids]
 
+    def thinned(self, most: int) -> Corpus:
+        """At most so many of the texts, evenly drawn."""
+        step = -(-len(self.ids) // most)
+        return Corpus(ids=self.ids[::step], pad_id=self.pad_id)
+
     def batch(self, rows: Sequence[int]) -> Batch:
         """The chosen texts, padded to their longest."""
         return Batch.pad([self.ids[row] for row in rows], self.pad_id)

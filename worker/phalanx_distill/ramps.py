@@ -45,8 +45,9 @@ def train_ramps(run: Run, grid: Grid, transfer: Corpus, validation: Corpus) -> l
     ramps = grid.add_ramps(seed)
     if grid.geometry.rows < 2:
         return []
-    features, held_out = Features(grid, transfer, run.compute), Features(grid, validation, run.compute)
-    lengths = [1] * len(transfer)
+    texts = transfer.thinned(settings.max_texts)
+    features, held_out = Features(grid, texts, run.compute), Features(grid, validation, run.compute)
+    lengths = [1] * len(texts)
 
     task = Task(
         name="ramps",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
 import torch
 from torch import Tensor
 from torch.nn import Parameter
 
 from phalanx_distill.batches import epoch_batches
 from phalanx_distill.boost import fitted_weight, gain, mean_square, residual
-from phalanx_distill.config import StudentSettings
+from phalanx_distill.config import Fitting, StudentSettings
 from phalanx_distill.corpus import Corpus
 from phalanx_distill.errors import SettingError
 from phalanx_distill.fit import Epoch, Task, fit
@@ -72,7 +73,7 @@ class Booster:
         grid = seedling(self.teacher, start=start, rows=self.settings.rows, silent=index > 0)
         grid.dropout = self.settings.dropout
         task, seed = self._task(grid, index), self.seed + 1 + index
-        history = fit(task, self.settings.fit, seed=seed, stages=self.stages, report=self.report)
+        history = fit(task, fitting(self.settings, index), seed=seed, stages=self.stages, report=self.report)
         grid.requires_grad_(False)
         said = centred(predict(grid, self.transfer.corpus, self.compute).logits[-1])
         said_validation = centred(predict(grid, self.validation.corpus, self.compute).logits[-1])
@@ -118,6 +119,11 @@ class Booster:
             loss=loss,
             score=score,
         )
+
+
+def fitting(settings: StudentSettings, index: int) -> Fitting:
+    """How student `index` is trained."""
+    return settings.fit if index == 0 else msgspec.structs.replace(settings.fit, epochs=settings.later_epochs)
 
 
 def first_row(settings: StudentSettings, index: int) -> int:
