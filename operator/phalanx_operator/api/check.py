@@ -83,8 +83,6 @@ def _closed(schema: Schema) -> Schema:
             schema["additionalProperties"] = False
     if "items" in schema:
         schema["items"] = _closed(schema["items"])
-    if schema.get("x-kubernetes-int-or-string"):
-        schema["type"] = ["integer", "string"]
     return schema
 
 

@@ -32,15 +32,15 @@ def parse_duration(text: str) -> float:
     return float(sum(Fraction(number) * _SECONDS[unit] for number, unit in _DURATION_TERM.findall(text)))
 
 
-def parse_quantity(value: str | int) -> int:
+def parse_quantity(text: str) -> int:
     """Bytes (or whatever is counted), rounded up to a whole one.
 
     Raises:
         ValueError: the text is no quantity; the message says what one looks like.
     """
-    match = _QUANTITY_TERM.fullmatch(str(value))
+    match = _QUANTITY_TERM.fullmatch(text)
     if match is None:
-        raise ValueError(f"{value!r} is not a quantity: write a number with a unit, such as 512Mi or 1Gi")
+        raise ValueError(f"{text!r} is not a quantity: write a number with a unit, such as 512Mi or 1Gi")
     amount = Fraction(match[1]) * _FACTOR[match[2] or ""]
     return -(-amount.numerator // amount.denominator)
 

@@ -63,8 +63,6 @@ def _kind_of(node: Schema) -> str:
     """Type and bounds in a few words."""
     if "enum" in node:
         return ", ".join(f"`{value}`" for value in node["enum"])
-    if node.get("x-kubernetes-int-or-string"):
-        return "quantity"
     kind: str = node["type"]
     if "minimum" in node:
         return f"{kind}, {node['minimum']} to {node['maximum']}"
