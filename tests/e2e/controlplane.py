@@ -15,12 +15,13 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import yaml
 
+from tests.e2e.apiserver import affected, mended
 from tests.e2e.certificates import write_rsa_key, write_server_certificate
 
 BINARIES: Final = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
@@ -29,26 +30,31 @@ _START_DEADLINE_S: Final = 90.0
 
 
 class MissingBinariesError(Exception):
-    """There is no complete set of binaries; the text says where they were looked for."""
+    """There is no usable set of binaries; the text says where they were looked for."""
 
 
-def find_binaries() -> Path:
-    """The folder of envtest's convention.
+def find_binaries() -> dict[str, Path]:
+    """The programs by name, in the folder of envtest's convention.
 
     Raises:
-        MissingBinariesError: it lacks a binary.
+        MissingBinariesError: one is missing, or cannot be used.
     """
     folder = Path(os.environ.get("KUBEBUILDER_ASSETS") or DEFAULT_FOLDER)
-    missing = [name for name in BINARIES if not os.access(folder / name, os.X_OK)]
+    found = {name: folder / name for name in BINARIES}
+    missing = [name for name, path in found.items() if not os.access(path, os.X_OK)]
     if missing:
         raise MissingBinariesError(f"no control plane: {folder} lacks {', '.join(missing)} (set KUBEBUILDER_ASSETS)")
-    return folder
+    if affected(found["kube-apiserver"]):
+        found["kube-apiserver"] = mended(found["kube-apiserver"])
+    if not found["kube-apiserver"].exists():
+        raise MissingBinariesError(f"{folder}/kube-apiserver crashes on custom resources: run `make tools` to mend it")
+    return found
 
 
 class ControlPlane:
     """The four processes, their folder, and an administrator's kubeconfig."""
 
-    def __init__(self, binaries: Path, folder: Path) -> None:
+    def __init__(self, binaries: Mapping[str, Path], folder: Path) -> None:
         self.binaries = binaries
         self.folder = folder
         self.kubeconfig = folder / "admin.kubeconfig"
@@ -110,7 +116,7 @@ class ControlPlane:
         with (self.folder / f"{name}.log").open("wb") as log:
             # Its own session, so that Ctrl-C reaches the tests first and they stop it in order.
             self._processes[name] = subprocess.Popen(
-                [self.binaries / name, *client, *flags],
+                [self.binaries[name], *client, *flags],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
@@ -121,7 +127,7 @@ class ControlPlane:
     def _client_flags(self, name: str) -> list[str]:
         flags = [f"--kubeconfig={self.kubeconfig}", "--leader-elect=false", "--secure-port=0"]
         # Releases before 1.23 also listen without TLS, on a fixed port.
-        text = subprocess.run([self.binaries / name, "--help"], capture_output=True, text=True, check=False).stdout
+        text = subprocess.run([self.binaries[name], "--help"], capture_output=True, text=True, check=False).stdout
         return [*flags, "--port=0"] if " --port int" in text else flags
 
     def _wait_ready(self) -> None:
