@@ -77,7 +77,7 @@ async def _run(
     register(registry, watch)
     background = [
         asyncio.create_task(_after(started, loop), name="loop"),
-        asyncio.create_task(resync_forever(cluster, watch, options.namespaces), name="resync"),
+        asyncio.create_task(resync_forever(cluster, watch.feed, options.namespaces), name="resync"),
     ]
     try:
         await kopf.operator(

@@ -13,8 +13,8 @@ from typing import Final
 from phalanx_contract.runtime import API_VERSION
 from phalanx_operator.errors import ClusterError
 from phalanx_operator.handlers.cluster import KubernetesCluster
-from phalanx_operator.handlers.watch import Watch
 from phalanx_operator.observe.store import ref_of, version_of
+from phalanx_operator.reconcile.feed import Feed
 
 logger = logging.getLogger(__name__)
 
@@ -22,28 +22,28 @@ EVERY_S: Final = 300.0
 KINDS: Final = ("ServingPool", "StudentEnsemble", "TenantAdapter")
 
 
-async def resync_forever(cluster: KubernetesCluster, watch: Watch, namespaces: tuple[str, ...]) -> None:
+async def resync_forever(cluster: KubernetesCluster, feed: Feed, namespaces: tuple[str, ...]) -> None:
     """Until cancelled."""
     while True:
         await asyncio.sleep(EVERY_S)
         for kind in KINDS:
             for namespace in namespaces or (None,):
                 try:
-                    await resync(cluster, watch, kind, namespace)
+                    await resync(cluster, feed, kind, namespace)
                 except ClusterError as error:
                     logger.warning("%s could not be listed: %s", kind, error)
 
 
-async def resync(cluster: KubernetesCluster, watch: Watch, kind: str, namespace: str | None) -> None:
+async def resync(cluster: KubernetesCluster, feed: Feed, kind: str, namespace: str | None) -> None:
     """Drop what is gone, take in what was missed. Raises ClusterError."""
     known = {ref_of(obj): version_of(obj) for obj in cluster.store.all_of(kind, namespace)}
     listed = {ref_of(obj): obj for obj in await cluster.read_all(API_VERSION, kind, namespace)}
     for ref in known.keys() - listed.keys():
         # Only what was known before the list was asked for: an object made since is no loss.
         logger.warning("%s is gone and its deletion was not seen", ref)
-        watch.remove(ref)
+        feed.remove(ref)
     for ref, obj in listed.items():
         now = cluster.store.get(ref)
         if now is None or version_of(now) == known.get(ref) != version_of(obj):
-            watch.put(obj)
-            watch.mark(obj)
+            feed.put(obj)
+            feed.mark(obj)

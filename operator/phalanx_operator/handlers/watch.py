@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 import kopf
@@ -12,17 +11,16 @@ from phalanx_operator.api.types import Key, Manifest
 from phalanx_operator.build.labels import LABEL_POOL
 from phalanx_operator.handlers.settings import configure, login
 from phalanx_operator.observe.store import Ref, Store, ref_of
-from phalanx_operator.reconcile.relations import pools_of
+from phalanx_operator.reconcile.feed import Feed, Mark
 
 PLURALS: Final = ("servingpools", "studentensembles", "tenantadapters")
-
-Mark = Callable[[Key], None]
 
 
 class Watch:
     """What Kopf's streams are turned into: the store of the three kinds, and marks on pools."""
 
     def __init__(self, store: Store, mark: Mark) -> None:
+        self.feed = Feed(store, mark)
         self._store = store
         self._mark = mark
 
@@ -31,15 +29,15 @@ class Watch:
 
         So the first round of a pool sees all ensembles, and never composes a plan without some of them.
         """
-        self.put(_plain(body))
+        self.feed.put(_plain(body))
 
     def event(self, *, type: str | None, body: kopf.Body, **_: Any) -> None:
         """One of the three kinds was seen at start (None), added, modified or deleted."""
         obj = _plain(body)
         if type == "DELETED":
-            self.remove(ref_of(obj))
+            self.feed.remove(ref_of(obj))
         else:
-            self.mark(obj)
+            self.feed.mark(obj)
 
     def child_event(self, *, body: kopf.Body, **_: Any) -> None:
         """A Deployment or Pod of ours changed."""
@@ -47,28 +45,6 @@ class Watch:
         key = Key(body.metadata.namespace or "", pool or "")
         if pool and self._store.get(Ref("ServingPool", key)) is not None:
             self._mark(key)
-
-    def mark(self, obj: Manifest) -> None:
-        """Have the pools that an object concerns looked at, and the resources that concern none."""
-        for key in pools_of(obj, self._store) or {ref_of(obj).key}:
-            self._mark(key)
-
-    def put(self, obj: Manifest) -> None:
-        """Remember an object; where it left another pool, that one is marked as well."""
-        before = self._store.get(ref_of(obj))
-        left = pools_of(before, self._store) if before is not None else frozenset()
-        self._store.put(obj)
-        for key in left - pools_of(obj, self._store):
-            self._mark(key)
-
-    def remove(self, ref: Ref) -> None:
-        """Forget an object and mark the pools that it concerned."""
-        gone = self._store.get(ref)
-        if gone is not None:
-            concerned = pools_of(gone, self._store)
-            self._store.remove(ref)
-            for key in concerned:
-                self._mark(key)
 
 
 def register(registry: kopf.OperatorRegistry, watch: Watch) -> None:

@@ -71,6 +71,8 @@ RAMPS: Final = _signal(
     suffix="_bucket",
     span=Span.RAMPS,
 )
+STUDENTS: Final = _signal("students", metrics.STUDENTS, Fold.LAST, "ensemble")
+"""Students that the latest batches used; people look at it, decisions do not."""
 
 SIGNALS: Final = (REQUESTS, TOKENS, LATENCY, QUEUE, SHED, CAPACITY, BUSY, RAMPS)
 
