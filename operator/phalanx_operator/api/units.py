@@ -46,9 +46,7 @@ def parse_quantity(text: str) -> int:
 
 
 def format_duration(seconds: float) -> str:
-    """A duration for people: `20ms`, `1.5s`, `2m`."""
-    if seconds < 1:
-        return f"{seconds * 1000:.3g}ms"
-    if seconds < 60 or seconds % 60:
-        return f"{seconds:.4g}s"
-    return f"{seconds / 60:g}m"
+    """A duration for people, in four digits: `20ms`, `1.5s`, `7200s`."""
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.4g}ms"
+    return f"{seconds:.4g}s" if seconds < 1000 else f"{seconds:.0f}s"

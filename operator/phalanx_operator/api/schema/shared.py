@@ -26,7 +26,7 @@ def artifact(what: str) -> Schema:
                 "Folder of the artifact: file:///path (in the worker's image), pvc://CLAIM/PATH (the claim has to be "
                 "listed in the pool's artifacts.claims), https://, http://, s3:// or gs://. No credentials.",
                 pattern=URI,
-                length=(8, 2048),
+                length=(6, 2048),
             ),
             "digest": string(
                 "Digest of the artifact's manifest, which holds the digest of every file: sha256: and 64 hex digits, "
