@@ -12,6 +12,7 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.progress import track
@@ -40,10 +41,10 @@ def _contenders(n: int, length: int) -> dict[str, Callable[[], object]]:
     labels = tuple("abcdef")
     ensemble = Grid.from_geometry(_geometry(STUDENTS, ROWS), labels).eval()
     teacher = Grid.from_geometry(_geometry(1, TEACHER_ROWS), labels).eval()
-    config = BertConfig(
-        vocab_size=30522, hidden_size=384, num_hidden_layers=TEACHER_ROWS, num_attention_heads=12, intermediate_size=1536
-    )
-    reference = BertModel(config).eval()
+    sizes: dict[str, Any] = {"hidden_size": 384, "num_attention_heads": 12, "intermediate_size": 1536}
+    config = BertConfig(vocab_size=30522, num_hidden_layers=TEACHER_ROWS, **sizes)
+    reference = BertModel(config)
+    reference.train(False)
 
     def grid(model: Grid, k: int) -> Callable[[], object]:
         return lambda: list(model.steps(batch, students=k))

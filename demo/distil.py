@@ -24,13 +24,15 @@ def distil(out: Path, *, teacher: str, data: str, students: int) -> None:
     subprocess.run(command, check=True, env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ})
 
 
-def show_accuracy(console: Console, folder: Path) -> EnsembleManifest:
-    """Print what the artifact says of the teacher and of every k on held-out rows."""
-    manifest = read_manifest(folder)
-    accuracy = manifest.accuracy
+def show_accuracy(console: Console, folder: Path) -> str:
+    """Print what the artifact says of the teacher and of every k on held-out rows; returns its digest."""
+    manifest, digest = read_manifest(folder)
+    accuracy = manifest.accuracy if isinstance(manifest, EnsembleManifest) else None
     if accuracy is None:
         raise ValueError(f"{folder}: the artifact carries no accuracy; distil it again")
-    table = Table(title=f"Held-out accuracy ({accuracy.rows_evaluated} rows of {accuracy.dataset})", title_justify="left")
+    table = Table(
+        title=f"Held-out accuracy ({accuracy.rows_evaluated} rows of {accuracy.dataset})", title_justify="left"
+    )
     for name in ("model", "accuracy", "95 % interval", "agrees with all students"):
         table.add_column(name, justify="left" if name == "model" else "right")
     if accuracy.teacher is not None:
@@ -38,6 +40,8 @@ def show_accuracy(console: Console, folder: Path) -> EnsembleManifest:
         table.add_row("teacher", f"{teacher.accuracy:.3f}", f"{teacher.low:.3f} to {teacher.high:.3f}", "")
     for k in accuracy.by_k:
         interval = f"{k.low:.3f} to {k.high:.3f}"
-        table.add_row(f"{k.students} of {len(accuracy.by_k)} students", f"{k.accuracy:.3f}", interval, f"{k.agreement:.3f}")
+        table.add_row(
+            f"{k.students} of {len(accuracy.by_k)} students", f"{k.accuracy:.3f}", interval, f"{k.agreement:.3f}"
+        )
     console.print(table)
-    return manifest
+    return digest

@@ -109,9 +109,7 @@ async def drive(
         return list(await asyncio.gather(*tasks))
 
 
-async def score(
-    url: str, rows: Sequence[Row], *, concurrency: int, tick: Callable[[int, int], None]
-) -> list[Answer]:
+async def score(url: str, rows: Sequence[Row], *, concurrency: int, tick: Callable[[int, int], None]) -> list[Answer]:
     """Send every row once, `concurrency` at a time (closed loop), and return the answers in the rows' order."""
     gate = asyncio.Semaphore(concurrency)
     done = 0
