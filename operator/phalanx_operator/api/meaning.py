@@ -26,7 +26,7 @@ def meaning_issues(kind: str, spec: Mapping[str, Any]) -> Iterator[SpecIssue]:
     """Faults of one kind's spec, as far as its form allows to look."""
     if kind == "ServingPool":
         yield from _durations(spec)
-        yield from _environment(spec)
+        yield from _worker(spec)
         return
     artifact = spec.get("artifact")
     uri = artifact.get("uri") if isinstance(artifact, Mapping) else None
@@ -72,18 +72,38 @@ def _durations(spec: Mapping[str, Any]) -> Iterator[SpecIssue]:
             yield SpecIssue(field, f"{text} is not within {low:g}s and {high:g}s")
 
 
-def _environment(spec: Mapping[str, Any]) -> Iterator[SpecIssue]:
+def _worker(spec: Mapping[str, Any]) -> Iterator[SpecIssue]:
+    """What is passed through to the pod has to be at least of the pod's form."""
     worker = spec.get("worker")
-    entries = worker.get("env") if isinstance(worker, Mapping) else None
+    if isinstance(worker, Mapping):
+        yield from _environment(worker.get("env"))
+        yield from _resources(worker.get("resources"))
+
+
+def _environment(entries: object) -> Iterator[SpecIssue]:
     seen: set[str] = set()
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
-        field = f"spec.worker.env[{index}].name"
+        field = f"spec.worker.env[{index}]"
         name = entry.get("name") if isinstance(entry, Mapping) else None
         if not isinstance(name, str) or not name:
-            yield SpecIssue(field, "is required; give the variable a name")
+            yield SpecIssue(f"{field}.name", "is required; give the variable a name")
         elif name in OPERATOR_ENV:
-            yield SpecIssue(field, f"{name} is set by the operator; remove it")
+            yield SpecIssue(f"{field}.name", f"{name} is set by the operator; remove it")
         elif name in seen:
-            yield SpecIssue(field, f"{name} is there twice; remove one")
+            yield SpecIssue(f"{field}.name", f"{name} is there twice; remove one")
+        elif not isinstance(entry.get("value", ""), str):
+            yield SpecIssue(f"{field}.value", "is not text; put it into quotes")
         else:
             seen.add(name)
+
+
+def _resources(resources: object) -> Iterator[SpecIssue]:
+    for group in ("limits", "requests"):
+        amounts = resources.get(group, {}) if isinstance(resources, Mapping) else {}
+        field = f"spec.worker.resources.{group}"
+        if not isinstance(amounts, Mapping):
+            yield SpecIssue(field, "is no map; write resource names with amounts, such as nvidia.com/gpu: 1")
+            continue
+        for name, amount in amounts.items():
+            if isinstance(amount, bool) or not isinstance(amount, str | int | float):
+                yield SpecIssue(f"{field}.{name}", f"{amount!r} is no amount; write a quantity, such as 1 or 4Gi")
