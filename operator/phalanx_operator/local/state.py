@@ -30,8 +30,9 @@ class StateDir:
     """Holds the folder for this process alone; leaving the context takes away what was made."""
 
     def __init__(self, path: Path, *, keep_logs: bool) -> None:
-        self.path = path
-        self.pods = path / "pods"
+        # Absolute: the pods' processes have working directories of their own.
+        self.path = path.resolve()
+        self.pods = self.path / "pods"
         self._keep_logs = keep_logs
         self._lock: IO[str] | None = None
 
