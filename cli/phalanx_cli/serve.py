@@ -39,6 +39,8 @@ def command(
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # Before torch loads its threads: spinning ones starve tokenizer and event loop on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # One request's texts stay on one tokenizer thread: more would take the cores from the engine.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from phalanx_grid import GridError
     from phalanx_server.run import run
     from phalanx_server.settings import read_settings

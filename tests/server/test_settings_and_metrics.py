@@ -5,16 +5,22 @@ from __future__ import annotations
 import ast
 import inspect
 import itertools
+from collections.abc import Iterable
 
 import msgspec
+import numpy as np
 import pytest
-from prometheus_client import REGISTRY
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import REGISTRY, CollectorRegistry, Histogram, Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 import phalanx_server.settings as module
 from phalanx_contract import metrics as contract
 from phalanx_contract.errors import FieldError
+from phalanx_contract.runtime import OPERATOR_ENV
 from phalanx_server.metrics import Metrics
+from phalanx_server.scores import RampScores
 from phalanx_server.settings import Settings, read_settings
 
 
@@ -44,6 +50,10 @@ def test_unknown_names_and_bad_values_are_refused_by_name(
     assert caught.value.field == field
 
 
+def test_what_the_operator_sets_in_a_pod_is_understood() -> None:
+    read_settings({name: "8" if name != "PHALANX_DEVICE" else "auto" for name in OPERATOR_ENV})
+
+
 def test_every_setting_is_documented_under_it() -> None:
     (body,) = [
         node.body for node in ast.parse(inspect.getsource(module)).body if getattr(node, "name", "") == "Settings"
@@ -64,6 +74,27 @@ def test_exactly_the_metrics_of_the_contract_are_registered_and_none_globally() 
     assert not any(name.startswith("phalanx_") for name in REGISTRY._names_to_collectors)
 
 
+@given(st.lists(st.tuples(st.floats(0, 1, width=32), st.booleans()), max_size=50))
+def test_ramp_scores_are_counted_as_the_client_library_would(texts: list[tuple[float, bool]]) -> None:
+    registry, name = CollectorRegistry(), contract.RAMP_SCORE.name
+    reference = Histogram(name, "h", contract.RAMP_SCORE.labels, buckets=contract.RAMP_SCORE.buckets, registry=registry)
+    ours = RampScores()
+    for score, agrees in texts:
+        reference.labels("e", 1, str(agrees).lower()).observe(score)
+    ours.count("e", 1, scores=np.array([s for s, _ in texts], np.float32), agrees=np.array([a for _, a in texts], bool))
+    assert samples(ours.collect()) == pytest.approx(samples(reference.collect()))
+
+
+def samples(families: Iterable[Metric]) -> dict[tuple[str, ...], float]:
+    """Values by series; the library's own time stamps left out."""
+    return {
+        (sample.name, *sorted(f"{key}={value}" for key, value in sample.labels.items())): sample.value
+        for family in families
+        for sample in family.samples
+        if not sample.name.endswith("_created")
+    }
+
+
 def test_labels_are_those_of_the_contract() -> None:
     metrics = Metrics()
     for metric in contract.ALL:
@@ -72,6 +103,8 @@ def test_labels_are_those_of_the_contract() -> None:
             metrics.inc(metric, *labels)
         elif metric.kind == "gauge":
             metrics.set(metric, *labels, to=1)
+        elif metric == contract.RAMP_SCORE:
+            metrics.ramp_scores.count("e", 0, scores=np.array([0.5], np.float32), agrees=np.array([True]))
         else:
             metrics.observe(metric, *labels, value=0.5)
     for family in text_string_to_metric_families(metrics.render().decode()):

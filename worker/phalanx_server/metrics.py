@@ -9,6 +9,7 @@ from prometheus_client.registry import Collector
 
 from phalanx_contract import metrics as names
 from phalanx_contract.metrics import Metric
+from phalanx_server.scores import RampScores
 
 # A `_created` series beside every counter and histogram would be a third more for Prometheus to store, for nothing.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -19,7 +20,11 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._by_name: dict[str, Collector] = {metric.name: _make(metric, self.registry) for metric in names.ALL}
+        self.ramp_scores = RampScores()
+        self.registry.register(self.ramp_scores)
+        self._by_name: dict[str, Collector] = {
+            metric.name: _make(metric, self.registry) for metric in names.ALL if metric != names.RAMP_SCORE
+        }
         self._plan = ""
 
     def inc(self, metric: Metric, *labels: object, by: float = 1) -> None:

@@ -106,14 +106,16 @@ class Worker:
             adapters=adapters,
         )
 
-    def exposition(self) -> bytes:
-        """The metrics."""
+    async def exposition(self) -> bytes:
+        """The metrics; written on a thread, for there can be thousands of series."""
         for name, hosted in self.registry.hosted.items():
             if hosted.shelf is not None:
-                table = hosted.shelf.model.adapters
-                self.metrics.set(names.ADAPTER_SLOTS, name, "used", to=table.used)
-                self.metrics.set(names.ADAPTER_SLOTS, name, "free", to=table.slots - table.used)
-        return self.metrics.render()
+                model = hosted.shelf.model
+                self.metrics.set(names.ADAPTER_SLOTS, name, "used", to=model.adapters.used)
+                self.metrics.set(names.ADAPTER_SLOTS, name, "free", to=model.adapters.slots - model.adapters.used)
+                for count in range(1, model.students + 1):
+                    self.metrics.set(names.CAPACITY, name, count, to=model.speed.now.tokens_per_s(count))
+        return await asyncio.to_thread(self.metrics.render)
 
     async def _watch(self) -> None:
         async for found in watch(Path(self.settings.plan_dir), every_s=self.settings.plan_poll_s):

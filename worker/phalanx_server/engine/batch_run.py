@@ -28,6 +28,14 @@ class RampReading:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """A readout of one text on the host, both [C]."""
+
+    logits: tuple[float, ...]
+    probabilities: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Spoken:
     """A ramp's softmax [N, C], still on the device."""
 
@@ -83,54 +91,67 @@ class BatchRun:
             for index in self._base
             if index not in self.exits and not self._works[index].embedding and scores[index] < threshold
         ]
+        if not leaving:
+            return []
         self.exits |= dict.fromkeys(leaving, step.row)
-        logits, probabilities = step.logits.float().cpu(), spoken.probabilities.cpu()
+        readings = _read(step.logits[leaving])
         return [
-            (self._works[index], self._answer(index, logits[index], probabilities[index], exit_row=step.row))
-            for index in leaving
+            (self._works[index], self._answer(index, reading, exit_row=step.row))
+            for index, reading in zip(leaving, readings, strict=True)
         ]
 
     def _final(self, step: FinalStep) -> Done:
         """Answer the rest, and hold every ramp against the whole grid."""
-        logits = [row.float().cpu() for row in step.logits]
+        readings = _read_by_size(step.logits)
         pooled = step.pooled.float().cpu() if any(work.embedding for work in self._works) else None
-        self._read_ramps(logits)
+        self._read_ramps(readings)
         done: Done = []
         for index, work in enumerate(self._works):
             if index not in self.exits:
-                embedding = pooled[index] if pooled is not None and work.embedding else None
-                probabilities = torch.softmax(logits[index], dim=-1)
-                done.append((work, self._answer(index, logits[index], probabilities, embedding=embedding)))
+                embedding = tuple(pooled[index].tolist()) if pooled is not None and work.embedding else ()
+                done.append((work, self._answer(index, readings[index], embedding=embedding)))
         return done
 
-    def _read_ramps(self, logits: Sequence[Tensor]) -> None:
+    def _read_ramps(self, readings: Sequence[Reading]) -> None:
         if not self._spoken or not self._base:
             return
-        final = torch.stack([logits[index] for index in self._base]).argmax(dim=-1).numpy()
+        final = np.array([readings[index].logits for index in self._base]).argmax(axis=-1)
         for spoken in self._spoken:
             probabilities = spoken.probabilities[self._base]
             agrees = probabilities.argmax(dim=-1).cpu().numpy() == final
             self.ramps.append(RampReading(spoken.row, _exit_scores(probabilities), agrees))
 
     def _answer(
-        self,
-        index: int,
-        logits: Tensor,
-        probabilities: Tensor,
-        *,
-        exit_row: int | None = None,
-        embedding: Tensor | None = None,
+        self, index: int, reading: Reading, *, exit_row: int | None = None, embedding: tuple[float, ...] = ()
     ) -> Answer:
         return Answer(
-            logits=tuple(logits.tolist()),
-            probabilities=tuple(probabilities.tolist()),
-            embedding=() if embedding is None else tuple(embedding.tolist()),
+            logits=reading.logits,
+            probabilities=reading.probabilities,
+            embedding=embedding,
             students=self._students,
             exit_row=exit_row,
             plan=self._plan,
             queue_s=max(self._start_s - self._works[index].item.arrival_s, 0.0),
             compute_s=self._clock() - self._start_s,
         )
+
+
+def _read(logits: Tensor) -> list[Reading]:
+    """Logits [M, C] as numbers on the host."""
+    logits = logits.float()
+    both = torch.stack([logits, torch.softmax(logits, dim=-1)]).cpu().tolist()
+    return [Reading(tuple(raw), tuple(shares)) for raw, shares in zip(*both, strict=True)]
+
+
+def _read_by_size(rows: Sequence[Tensor]) -> list[Reading]:
+    """Logits of heads of several sizes: one copy from the device for each size, not one for each text."""
+    places: dict[int, list[int]] = {}
+    for place, row in enumerate(rows):
+        places.setdefault(row.shape[0], []).append(place)
+    found: dict[int, Reading] = {}
+    for same in places.values():
+        found |= zip(same, _read(torch.stack([rows[place] for place in same])), strict=True)
+    return [found[place] for place in range(len(rows))]
 
 
 def _exit_scores(probabilities: Tensor) -> npt.NDArray[np.float32]:

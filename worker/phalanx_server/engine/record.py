@@ -25,7 +25,6 @@ class BatchRecord:
     ramps: Sequence[RampReading]
     start_s: float
     seconds: float
-    tokens_per_s: float
 
 
 def record_batch(metrics: Metrics, batch: BatchRecord) -> None:
@@ -37,7 +36,6 @@ def record_batch(metrics: Metrics, batch: BatchRecord) -> None:
     metrics.inc(names.PADDING_TOKENS, ensemble, by=batch.padded_tokens - real)
     metrics.inc(names.BUSY_SECONDS, by=batch.seconds)
     metrics.set(names.STUDENTS, ensemble, to=students)
-    metrics.set(names.CAPACITY, ensemble, students, to=batch.tokens_per_s)
     metrics.inc(names.ANSWERS, ensemble, students, by=len(batch.works))
     for work in batch.works:
         waited_s = max(batch.start_s - work.item.arrival_s, 0.0)
@@ -46,5 +44,4 @@ def record_batch(metrics: Metrics, batch: BatchRecord) -> None:
     for row, count in rows.items():
         metrics.inc(names.EXITS, ensemble, row, by=count)
     for ramp in batch.ramps:
-        for score, agrees in zip(ramp.scores.tolist(), ramp.agrees.tolist(), strict=True):
-            metrics.observe(names.RAMP_SCORE, ensemble, ramp.row, str(agrees).lower(), value=score)
+        metrics.ramp_scores.count(ensemble, ramp.row, scores=ramp.scores, agrees=ramp.agrees)

@@ -71,6 +71,5 @@ def compute(turn: Turn, metrics: Metrics, post: Callable[[Results], None]) -> No
         ramps=run.ramps,
         start_s=start_s,
         seconds=seconds,
-        tokens_per_s=lane.capacity.tokens_per_s(turn.students),
     )
     record_batch(metrics, record)

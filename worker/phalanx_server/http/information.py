@@ -94,9 +94,8 @@ async def info(request: web.Request) -> web.Response:
 
 async def metrics(request: web.Request) -> web.Response:
     """`GET /metrics`."""
-    return web.Response(
-        body=request.app[WORKER].exposition(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
-    )
+    body = await request.app[WORKER].exposition()
+    return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
 
 async def status(request: web.Request) -> web.Response:

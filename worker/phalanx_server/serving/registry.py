@@ -127,8 +127,6 @@ class Registry:
             bounds = bounds_of(hosted.cut, model.students)
             self._metrics.set(names.STUDENTS_FLOOR, model.name, to=bounds.floor)
             self._metrics.set(names.STUDENTS_CEILING, model.name, to=bounds.ceiling)
-            for count in range(1, model.students + 1):
-                self._metrics.set(names.CAPACITY, model.name, count, to=model.speed.now.tokens_per_s(count))
         self._publish(
             Orders(
                 plan=self.plan_hash,
