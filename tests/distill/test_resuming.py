@@ -90,21 +90,21 @@ def environment() -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
-def kill_when(process: subprocess.Popen[bytes], reached: Callable[[], bool], deadline_s: float = 120) -> None:
+def wait_for(process: subprocess.Popen[bytes], reached: Callable[[], bool], deadline_s: float = 120) -> None:
     end = time.monotonic() + deadline_s
     while not reached():
-        assert process.poll() is None, "the run ended before it could be killed"
+        assert process.poll() is None, "the run ended before it could be interrupted"
         assert time.monotonic() < end, "the run did not come so far"
         time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
 
 
 def test_a_killed_process_goes_on_and_makes_the_same_artifact(tmp_path: Path) -> None:
     tiny.write_checkpoint(tmp_path / "teacher")
     tiny.write_rows(tmp_path / "rows.jsonl", tiny.rows())
     broken = subprocess.Popen(command(tmp_path, "broken"), env=environment(), stdout=subprocess.DEVNULL)
-    kill_when(broken, lambda: any((tmp_path / "broken.work").glob("*/student-0.safetensors")))
+    wait_for(broken, lambda: any((tmp_path / "broken.work").glob("*/student-0.safetensors")))
+    broken.kill()
+    broken.wait()
     assert not (tmp_path / "broken").exists()
 
     def finish(out: str) -> str:
@@ -121,6 +121,19 @@ def test_a_killed_process_goes_on_and_makes_the_same_artifact(tmp_path: Path) ->
     before = (tmp_path / "broken" / "manifest.json").stat().st_mtime_ns
     assert "is up to date" in finish("broken")
     assert (tmp_path / "broken" / "manifest.json").stat().st_mtime_ns == before
+
+
+def test_ctrl_c_says_how_to_go_on_and_leaves_with_130(tmp_path: Path) -> None:
+    tiny.write_checkpoint(tmp_path / "teacher")
+    tiny.write_rows(tmp_path / "rows.jsonl", tiny.rows())
+    run = subprocess.Popen(
+        command(tmp_path, "out"), env=environment(), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+    )
+    wait_for(run, lambda: any((tmp_path / "out.work").glob("*/teacher.safetensors")))
+    run.send_signal(signal.SIGINT)
+    _, errors = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert errors.decode().strip() == "interrupted; give the same command again to go on"
 
 
 def test_a_torn_snapshot_counts_as_none(tmp_path: Path) -> None:

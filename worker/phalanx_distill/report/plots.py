@@ -56,14 +56,15 @@ def _residuals(ax: Axes, students: list[StudentReport]) -> None:
     """Epoch by epoch, student after student: what is left of the teacher's logits on validation rows."""
     for index, student in enumerate(students):
         epochs = len(student.history)
-        at = [index + 1 + 0.6 * (step / max(1, epochs - 1) - 0.5) for step in range(epochs)]
+        at = [index + 1 + 0.6 * ((step + 0.5) / epochs - 0.5) for step in range(epochs)]
         left = [-entry.score for entry in student.history]
         ax.plot(at, left, color=SEQUENCE[index % len(SEQUENCE)], marker="o", ms=3.5)
         ax.plot(index + 1, student.train_residual, "_", color=GREY, ms=16, mew=2)
     ax.plot([], [], color=BLUE, marker="o", ms=3.5, label="validation rows, by epoch")
     ax.plot([], [], "_", color=GREY, ms=16, mew=2, label="transfer text, at the end")
     highest = max(max(-entry.score for entry in student.history) for student in students)
-    ax.set(title="Students", ylabel="mean squared residual", xlim=(0.4, len(students) + 0.6), ylim=(0, 1.35 * highest))
+    ax.set(title="Students", xlabel="student, weight", ylabel="mean squared residual")
+    ax.set(xlim=(0.4, len(students) + 0.6), ylim=(0, 1.35 * highest))
     names = [f"{index + 1}\na = {student.weight:.2f}" for index, student in enumerate(students)]
     ax.set_xticks(range(1, len(students) + 1), names)
     ax.legend(loc="upper right")
