@@ -51,6 +51,8 @@ def command(
     Ctrl-C drains the workers and leaves nothing behind; a second Ctrl-C does not wait.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    # Events are shown as lines or notes already.
+    logging.getLogger("phalanx_operator.reconcile.reporting").setLevel(logging.ERROR)
     live = sys.stdout.isatty() and not plain
     try:
         with StateDir(state_dir or default_state_dir(), keep_logs=state_dir is not None) as state:

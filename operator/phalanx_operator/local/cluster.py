@@ -91,7 +91,8 @@ class LocalCluster:
             self._children.remove(ref_of(child))
 
     async def close(self, *, grace_s: float | None = None) -> None:
-        """End everything."""
+        """End everything; what happens to pods from now on is no reason for a round."""
+        self.mark = lambda _: None
         await asyncio.gather(*(self.close_pool(key, grace_s=grace_s) for key in list(self.workloads)))
         for task in self._syncs:
             task.cancel()

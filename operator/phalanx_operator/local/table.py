@@ -11,32 +11,44 @@ from rich.text import Text
 from phalanx_operator.api.units import format_duration
 from phalanx_operator.local.live import View, is_ready
 
-_COLUMNS = ("Ensemble", "Ready", "Students", "Thresholds", "Texts/s", "p50", "p99", "Queue", "Workers", "Last decision")
+_COLUMNS = ("Ensemble", "Ready", "Students", "Thresholds", "Texts/s", "p50", "p99", "Queue", "Workers")
 
 
 def render(view: View) -> Group:
     """Pools on top, a row for each ensemble, adapters that are not served, and the latest notes."""
     table = Table(box=None, pad_edge=False)
     for column in _COLUMNS:
-        table.add_column(column, justify="left" if column in ("Ensemble", "Last decision") else "right")
+        table.add_column(column, justify="left" if column == "Ensemble" else "right", no_wrap=True)
     for ensemble in view["ensembles"]:
         table.add_row(*_row(ensemble))
     pools = [Text(_pool_line(pool), "bold" if is_ready(pool) else "bold yellow") for pool in view["pools"]]
     failed = [Text(_adapter_line(each), "red") for each in view["adapters"] if not is_ready(each)]
     notes = [Text(note, "dim") for note in view.get("notes", [])]
-    return Group(*pools, table, _tenants(view), *failed[:5], *notes)
+    reasons = [
+        Text(f"{each['name']}: {_reason(each)}", "" if is_ready(each) else "yellow") for each in view["ensembles"]
+    ]
+    return Group(*pools, table, *reasons, _tenants(view), *failed[:5], *notes)
 
 
 def line(ensemble: View) -> str:
     """One ensemble in one line, for output that is no terminal."""
     cells = dict(zip(_COLUMNS, (str(cell) for cell in _row(ensemble)), strict=True))
     parts = (f"{column.lower()} {cells[column]}" for column in _COLUMNS[1:] if cells[column])
-    return f"{cells['Ensemble']}: {', '.join(parts)}"
+    return f"{cells['Ensemble']}: {', '.join(parts)}; {_reason(ensemble)}"
+
+
+def _reason(ensemble: View) -> str:
+    """The latest decision, or why the ensemble is not served."""
+    decision = ensemble["decision"]
+    return f"{decision['reason']}: {decision['message']}" if decision and is_ready(ensemble) else _why(ensemble)
+
+
+def _reason_line(ensemble: View) -> Text:
+    return Text(f"{ensemble['name']}: {_reason(ensemble)}", "" if is_ready(ensemble) else "yellow")
 
 
 def _row(ensemble: View) -> tuple[Text | str, ...]:
     ready = is_ready(ensemble)
-    decision = ensemble["decision"]
     workers = ensemble["workers"]
     return (
         ensemble["name"],
@@ -48,7 +60,6 @@ def _row(ensemble: View) -> tuple[Text | str, ...]:
         _seconds(ensemble["p99_s"]),
         _number(ensemble["queue_tokens"]),
         f"{workers.get('ready', 0)}/{workers.get('total', 0)}",
-        f"{decision['reason']}: {decision['message']}" if decision and ready else _why(ensemble),
     )
 
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from phalanx_contract.conditions import ConditionStatus, ConditionType
+from phalanx_contract.conditions import ConditionStatus, ConditionType, Reason
 from phalanx_operator.api.types import Manifest
 from phalanx_operator.decide.types import Action, Decision
 from phalanx_operator.errors import ClusterError
@@ -72,11 +72,24 @@ def turns(before: Manifest, after: Manifest) -> Iterator[Note]:
         if failed and condition.get("reason") != old.get(kind, {}).get("reason"):
             yield Note(reason=condition["reason"], action=f"Check{kind}", text=condition["message"], warning=True)
     ready, was = new.get(ConditionType.READY, {}), old.get(ConditionType.READY, {})
-    if ready.get("status") == ConditionStatus.TRUE != was.get("status"):
+    if _holds(ready) and not _holds(was) and not _only_swapped(old):
         yield Note(reason="Ready", action="CheckReady", text=ready["message"])
-    if was.get("status") == ConditionStatus.TRUE != ready.get("status"):
-        reason = ready.get("reason") or "NotReady"
-        yield Note(reason=reason, action="CheckReady", text=ready.get("message", ""), warning=True)
+    if _holds(was) and not _holds(ready) and ready.get("reason") != Reason.PLAN_PENDING:
+        yield Note(reason=ready["reason"], action="CheckReady", text=ready["message"], warning=True)
+
+
+def _holds(condition: Manifest) -> bool:
+    return condition.get("status") == ConditionStatus.TRUE
+
+
+def _only_swapped(old: dict[str, Manifest]) -> bool:
+    """Whether Ready was away only while workers took over a new plan, which is no event: it went after everything
+    else held."""
+    ready = old.get(ConditionType.READY, {})
+    others = [old[kind] for kind in (ConditionType.LOADED, ConditionType.AVAILABLE) if kind in old]
+    if ready.get("reason") != Reason.PLAN_PENDING or not all(map(_holds, others)):
+        return False
+    return all(ready["lastTransitionTime"] > each["lastTransitionTime"] for each in others)
 
 
 def _is_failure(kind: ConditionType, condition: Manifest) -> bool:
