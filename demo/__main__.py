@@ -92,7 +92,7 @@ def _burst(pool: LocalPool, console: Console, url: str, rows: Sequence[Row]) -> 
     phases = (
         Phase(name="calm", seconds=8, rate=0.35 * full),
         Phase(name="burst", seconds=10, rate=2.0 * full),
-        Phase(name="after", seconds=14, rate=0.35 * full),
+        Phase(name="after", seconds=30, rate=0.35 * full),
     )
     with _Bar(console, "texts") as tick:
         answers = asyncio.run(drive(url, rows, phases, seed=SEED, tick=tick))

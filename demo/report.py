@@ -50,23 +50,23 @@ def phase_rows(answers: Sequence[Answer], phases: Sequence[Phase]) -> list[dict[
 def show_phases(console: Console, lines: Sequence[dict[str, float | str]]) -> None:
     """Print the table of the run."""
     table = Table(title="What happened", title_justify="left")
-    formats = {
-        "phase": "{}",
-        "sent_per_s": "{:.0f}",
-        "answered": "{}",
-        "refused_429": "{}",
-        "failed": "{}",
-        "p50_ms": "{:.1f}",
-        "p99_ms": "{:.1f}",
-        "students_mean": "{:.2f}",
-        "students_min": "{}",
-        "early_exits": "{:.1%}",
-        "accuracy": "{:.3f}",
+    columns = {
+        "phase": ("", "{}"),
+        "sent_per_s": ("sent/s", "{:.0f}"),
+        "answered": ("ok", "{}"),
+        "refused_429": ("429", "{}"),
+        "failed": ("lost", "{}"),
+        "p50_ms": ("p50 ms", "{:.0f}"),
+        "p99_ms": ("p99 ms", "{:.0f}"),
+        "students_mean": ("mean k", "{:.2f}"),
+        "students_min": ("min k", "{}"),
+        "early_exits": ("exits", "{:.1%}"),
+        "accuracy": ("right", "{:.3f}"),
     }
-    for name in formats:
-        table.add_column(name.replace("_", " "), justify="left" if name == "phase" else "right")
+    for title, _ in columns.values():
+        table.add_column(title, justify="right" if title else "left", no_wrap=True)
     for line in lines:
-        table.add_row(*(form.format(line[name]) for name, form in formats.items()))
+        table.add_row(*(form.format(line[name]) for name, (_, form) in columns.items()))
     console.print(table)
 
 

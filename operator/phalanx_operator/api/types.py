@@ -91,6 +91,14 @@ class MetricsSource:
     interval_s: float = 10.0
     stale_after_s: float = 60.0
 
+    @property
+    def window_s(self) -> float:
+        """Load is averaged over so long: recent, and still known if a reading fails.
+
+        Prometheus scrapes at its own, often longer, interval, and its rate() needs two samples within the window.
+        """
+        return self.interval_s * (3 if self.prometheus_url is None else 6)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AdapterCache:

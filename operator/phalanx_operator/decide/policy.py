@@ -13,10 +13,10 @@ at 1, and reach the objective somewhat before."""
 RAISE_BELOW: Final = 0.7
 """Share of the capacity (and of the objective) with one student more, below which it comes back. The gap up to
 `LOWER_ABOVE` is what keeps constant load from moving students to and fro."""
-COOL_DOWN_S: Final = 30.0
-"""Seconds between a change and a raise: longer than the window of the metrics, which then show the change."""
-SETTLE_S: Final = 20.0
-"""Seconds after a change in which a missed objective is not yet blamed on the new number."""
+COOL_DOWN_WINDOWS: Final = 1.0
+"""Windows of the metrics between a change and a raise: by then they show the change in full."""
+SETTLE_WINDOWS: Final = 0.7
+"""Windows of the metrics after a change in which a missed objective is not yet blamed on the new number."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,8 +31,8 @@ class CutPolicy:
     stale_after_s: float = 60.0
     paused: bool = False
     recommend_only: bool = False
-    cool_down_s: float = COOL_DOWN_S
-    settle_s: float = SETTLE_S
+    cool_down_s: float = 30.0
+    settle_s: float = 20.0
 
     @classmethod
     def of(cls, pool: ServingPool, ensemble: StudentEnsemble) -> CutPolicy:
@@ -46,4 +46,6 @@ class CutPolicy:
             stale_after_s=pool.metrics.stale_after_s,
             paused=pool.paused,
             recommend_only=pool.recommend_only,
+            cool_down_s=COOL_DOWN_WINDOWS * pool.metrics.window_s,
+            settle_s=SETTLE_WINDOWS * pool.metrics.window_s,
         )

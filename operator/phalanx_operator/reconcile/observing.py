@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 import aiohttp
 
@@ -15,11 +14,6 @@ from phalanx_operator.observe.signals import Spans
 from phalanx_operator.observe.targets import Target
 from phalanx_operator.reconcile.memory import PoolMemory
 
-SCRAPED_INTERVALS: Final = 3
-"""Load over that many of the operator's own scrapes: recent, and still there if one fails."""
-QUERIED_INTERVALS: Final = 6
-"""Prometheus scrapes at its own, often longer, interval; rate() needs two samples within the window."""
-
 
 async def observe(
     session: aiohttp.ClientSession, source: MetricsSource, targets: Sequence[Target], memory: PoolMemory, *, now: float
@@ -28,12 +22,11 @@ async def observe(
     if memory.observed_at is not None and now - memory.observed_at < source.interval_s:
         return memory.observation
     memory.observed_at = now
+    spans = Spans(load_s=source.window_s)
     if source.prometheus_url is not None:
-        spans = Spans(load_s=QUERIED_INTERVALS * source.interval_s)
         memory.scraper = None
         memory.observation = await prometheus.observe(session, source.prometheus_url, targets, spans=spans)
     else:
-        spans = Spans(load_s=SCRAPED_INTERVALS * source.interval_s)
         if memory.scraper is None or memory.scraper.spans != spans:
             memory.scraper = Scraper(spans)
         memory.observation = await memory.scraper.observe(session, targets, now=now)
