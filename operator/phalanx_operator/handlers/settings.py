@@ -10,8 +10,10 @@ import kopf
 from phalanx_contract.runtime import FIELD_MANAGER
 
 SELECTOR: Final = f"app.kubernetes.io/managed-by={FIELD_MANAGER}"
-WATCH_SERVER_TIMEOUT_S: Final = 240.0
-"""The server ends a watch after that time, so that no watch lives on a dead connection for long."""
+WATCH_SERVER_TIMEOUT_S: Final = 240
+"""The server ends a watch after that time, so that no watch lives on a dead connection for long.
+
+An integer: it goes into the URL as it is, and API servers refuse `240.0`."""
 WATCH_CLIENT_TIMEOUT_S: Final = 300.0
 """For servers that do not."""
 REQUEST_TIMEOUT_S: Final = 30.0
