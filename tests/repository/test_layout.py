@@ -26,7 +26,8 @@ def test_the_standard_library_operator_is_found_from_the_repository_root(flags: 
 
 
 def test_the_layers_hold() -> None:
-    done = subprocess.run(["lint-imports"], cwd=ROOT, capture_output=True, text=True)
+    command = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([command], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 
 
