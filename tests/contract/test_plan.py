@@ -109,8 +109,6 @@ def test_a_plan_built_in_code_is_held_to_the_same_rules(objective: float) -> Non
 
 
 def test_a_nan_threshold_cannot_reach_a_worker() -> None:
-    ensemble = Ensemble(
-        name="s", artifact=Artifact(uri="file:///m", digest=DIGEST), cut=Cut(thresholds=(math.nan,))
-    )
+    ensemble = Ensemble(name="s", artifact=Artifact(uri="file:///m", digest=DIGEST), cut=Cut(thresholds=(math.nan,)))
     with pytest.raises(FieldError):
         encode_plan(Plan(namespace="default", pool="gpus", objective_p99_s=1, ensembles=(ensemble,)))
