@@ -17,21 +17,25 @@ PLURALS: Final = ("servingpools", "studentensembles", "tenantadapters")
 
 
 class Watch:
-    """What Kopf's streams are turned into: the store of the three kinds, and marks on pools."""
+    """What Kopf's streams are turned into: the store of the three kinds, and marks on pools.
+
+    The handlers are coroutines though they await nothing: Kopf runs plain functions in threads, where neither the
+    store nor the rounds may be touched.
+    """
 
     def __init__(self, store: Store, mark: Mark) -> None:
         self.feed = Feed(store, mark)
         self._store = store
         self._mark = mark
 
-    def index(self, *, body: kopf.Body, **_: Any) -> None:
+    async def index(self, *, body: kopf.Body, **_: Any) -> None:
         """Store an object. Kopf runs this for everything that exists before it runs any event handler.
 
         So the first round of a pool sees all ensembles, and never composes a plan without some of them.
         """
         self.feed.put(_plain(body))
 
-    def event(self, *, type: str | None, body: kopf.Body, **_: Any) -> None:
+    async def event(self, *, type: str | None, body: kopf.Body, **_: Any) -> None:
         """One of the three kinds was seen at start (None), added, modified or deleted."""
         obj = _plain(body)
         if type == "DELETED":
@@ -39,7 +43,7 @@ class Watch:
         else:
             self.feed.mark(obj)
 
-    def child_event(self, *, body: kopf.Body, **_: Any) -> None:
+    async def child_event(self, *, body: kopf.Body, **_: Any) -> None:
         """A Deployment or Pod of ours changed."""
         pool = body.metadata.labels.get(LABEL_POOL)
         key = Key(body.metadata.namespace or "", pool or "")
@@ -58,7 +62,7 @@ def register(registry: kopf.OperatorRegistry, watch: Watch) -> None:
         kopf.on.event(group, "v1", plural, registry=registry, id=f"event-{plural}")(watch.child_event)
 
 
-def _startup(*, settings: kopf.OperatorSettings, **_: Any) -> None:
+async def _startup(*, settings: kopf.OperatorSettings, **_: Any) -> None:
     configure(settings)
 
 
