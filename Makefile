@@ -53,6 +53,7 @@ format: $(VENV)/.dev ## let ruff put the code in order
 
 verify: $(VENV)/.dev ## check that generated files are those that the code generates
 	$(BIN)/phalanx verify
+	$(BIN)/python -m bench.render --check
 
 bench: $(VENV)/.dev ## run the benchmarks; results go to bench/results
 	$(BIN)/python -m bench

@@ -1,0 +1,72 @@
+"""Tables in the documentation, made from bench/results: `python -m bench.render --write`, or `--check`.
+
+A table stands between `<!-- bench:NAME -->` and `<!-- /bench:NAME -->` in a Markdown file.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from bench.record import RESULTS
+
+ROOT: Final = Path(__file__).parents[1]
+PAGES: Final = ("README.md", "docs/models.md")
+_BLOCK: Final = re.compile(r"(<!-- bench:(?P<name>\w+) -->\n).*?(<!-- /bench:(?P=name) -->)", re.DOTALL)
+Result = Mapping[str, Any]
+
+
+def grid_cpu(result: Result) -> str:
+    """Milliseconds of each contender by shape, and its time over the full ensemble's."""
+    figures = result["figures"]
+    keys = [key for key in figures if not key.startswith("ratio:")]
+    shapes = list(dict.fromkeys(key.split(":", 1)[1] for key in keys))
+    names = list(dict.fromkeys(key.split(":", 1)[0] for key in keys))
+    titles = [shape.replace("n", "batch ", 1).replace(":s", ", tokens ") for shape in shapes]
+    lines = ["| ms, and share of the full ensemble's time | " + " | ".join(titles) + " |"]
+    lines.append("|---|" + "---|" * len(shapes))
+    for name in names:
+        cells = [_cell(figures[f"{name}:{shape}"], figures[f"ratio:{name}:{shape}"]) for shape in shapes]
+        lines.append(f"| {name.replace('_', ' ')} | " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", _source(result)])
+
+
+def _cell(time: Mapping[str, float], ratio: Mapping[str, float]) -> str:
+    return f"{time['value']:.1f} ({time['low']:.1f} to {time['high']:.1f}), {ratio['value']:.2f}"
+
+
+def _source(result: Result) -> str:
+    return f"`{result['command']}` at {result['commit']}, {result['date']}, on {result['machine']}."
+
+
+TABLES: Final[Mapping[str, Callable[[Result], str]]] = {"grid_cpu": grid_cpu}
+
+
+def rendered(text: str) -> str:
+    """A page with its tables as the results have them."""
+
+    def table(match: re.Match[str]) -> str:
+        result = json.loads((RESULTS / f"{match['name']}.json").read_text())
+        return f"{match[1]}{TABLES[match['name']](result)}\n{match[3]}"
+
+    return _BLOCK.sub(table, text)
+
+
+def main() -> int:
+    """Write the tables, or exit with 1 and the names of stale pages."""
+    write = sys.argv[1:] == ["--write"]
+    stale = [page for page in PAGES if rendered((ROOT / page).read_text()) != (ROOT / page).read_text()]
+    for page in stale:
+        if write:
+            (ROOT / page).write_text(rendered((ROOT / page).read_text()))
+        else:
+            print(f"{page}: its tables are not those of bench/results; run `python -m bench.render --write`")
+    return 1 if stale and not write else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
