@@ -46,6 +46,8 @@ def command(namespaces: tuple[str, ...], worker_image: str | None, host: str, po
     resources never needs the operator: it sets no finalizers, and children go with their pool.
     """
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # Kopf tells of every event that was handled; rounds tell of what was done.
+    logging.getLogger("kopf.objects").setLevel(max(logging.WARNING, logging.getLogger().level))
     from kubernetes.aio.config import ConfigException
 
     from phalanx_operator.handlers.operate import Options, operate

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import os
+import uuid
 
 from phalanx_contract.runtime import FIELD_MANAGER
 from phalanx_operator.api.types import Manifest
@@ -15,13 +16,13 @@ MAX_NOTE = 1024
 
 
 def build_event(obj: Manifest, *, reason: str, note: str, action: str, warning: bool, now: float) -> Manifest:
-    """An Event about `obj`; `now` is in seconds since 1970. Pure."""
+    """An Event about `obj`; `now` is in seconds since 1970. Its name is a new one each time."""
     meta = obj["metadata"]
     time = datetime.datetime.fromtimestamp(now, tz=datetime.UTC)
     return {
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
-        "metadata": {"generateName": f"{meta['name']}.", "namespace": meta["namespace"]},
+        "metadata": {"name": f"{meta['name']}.{uuid.uuid4().hex[:16]}", "namespace": meta["namespace"]},
         "eventTime": time.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "type": "Warning" if warning else "Normal",
         "reason": reason,

@@ -148,7 +148,10 @@ def _students(ensemble: StudentEnsemble, view: PoolView, cut: Cut, state: Studen
 def _artifact(ensemble: StudentEnsemble, view: PoolView) -> Manifest:
     reports = [report for worker in view.workers if (report := report_of(worker, ensemble.meta.key.name))]
     digests = {report.digest for report in reports}
-    shown: Manifest = {"wanted": ensemble.artifact.digest, "digest": digests.pop() if len(digests) == 1 else ""}
+    shown: Manifest = {"wanted": ensemble.artifact.digest}
+    # Left out rather than empty: some old API servers take an empty text for null and refuse the status.
+    if len(digests) == 1 and "" not in digests:
+        shown["digest"] = digests.pop()
     known = next((report for report in reports if report.digest == ensemble.artifact.digest and report.rows), None)
     if known is not None:
         shown |= {"rows": known.rows, "ramps": known.ramps, "classes": known.classes}

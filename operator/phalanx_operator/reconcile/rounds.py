@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from phalanx_operator.api.types import Key
+from phalanx_operator.errors import ClusterError
 from phalanx_operator.reconcile.backoff import Backoff
 
 logger = logging.getLogger(__name__)
@@ -92,7 +93,9 @@ class Rounds:
                 delay_s = await self._round(key)
         except Exception as error:
             pool.backoff = pool.backoff.failed()
-            logger.error("pool %s: %s; next try in %g s", key, _said(error), pool.backoff.delay_s, exc_info=error)
+            # What the cluster refuses is said in one line; anything else is a defect, and its trace is needed.
+            trace = None if isinstance(error, ClusterError) else error
+            logger.error("pool %s: %s; next try in %g s", key, _said(error), pool.backoff.delay_s, exc_info=trace)
             return pool.backoff.delay_s, asyncio.Event()
         pool.backoff = RETRY
         return delay_s, pool.dirty
