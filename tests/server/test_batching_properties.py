@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 
 import pytest
@@ -10,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from phalanx_server.batching.burst import Backlog, Bounds, BurstPolicy, BurstState, pick_students
 from phalanx_server.batching.capacity import Capacity, Cost, fit
 from phalanx_server.batching.item import Item
 from phalanx_server.batching.room import BatchLimits, WaitingRoom, length_bucket
@@ -21,16 +19,6 @@ limits = st.builds(
 )
 costs = st.builds(Cost, fixed_s=st.floats(1e-6, 0.1), tokens_per_s=st.floats(10, 1e6))
 capacities = st.builds(Capacity, st.lists(costs, min_size=1, max_size=8).map(tuple), st.integers(64, 4096))
-backlogs = st.builds(Backlog, tokens=st.integers(0, 10**6), others_s=st.floats(0, 10))
-policies = st.builds(
-    BurstPolicy,
-    objective_s=st.floats(0.001, 10),
-    queue_share=st.floats(0.1, 1),
-    raise_share=st.floats(0.1, 1),
-    raise_after_s=st.floats(0, 10),
-)
-bounds = st.tuples(st.integers(1, 8), st.integers(1, 8)).map(lambda pair: Bounds(floor=min(pair), ceiling=max(pair)))
-states = st.none() | st.builds(BurstState, students=st.integers(1, 8), calm_since_s=st.none() | st.floats(0, 100))
 
 
 def item(number: int, tokens: int, *, deadline_s: float = 1e9) -> Item:
@@ -132,64 +120,6 @@ def test_the_same_text_cannot_wait_twice() -> None:
     room = room_of([3])
     with pytest.raises(ValueError, match="already waiting"):
         room.add(item(0, 3))
-
-
-@given(states, backlogs, bounds, capacities, policies, st.floats(0, 1000))
-def test_students_stay_within_the_plans_bounds(
-    state: BurstState | None, backlog: Backlog, bound: Bounds, capacity: Capacity, policy: BurstPolicy, now_s: float
-) -> None:
-    after = pick_students(state, backlog, bound, capacity=capacity, policy=policy, now_s=now_s)
-    assert bound.floor <= after.students <= bound.ceiling
-
-
-@given(states, backlogs, st.integers(0, 10**6), bounds, capacities, policies, st.floats(0, 1000))
-def test_a_longer_queue_never_gets_more_students(
-    state: BurstState | None, backlog: Backlog, more: int, bound: Bounds, capacity: Capacity, policy: BurstPolicy,
-    now_s: float,
-) -> None:  # fmt: skip
-    longer = Backlog(tokens=backlog.tokens + more, others_s=backlog.others_s)
-    few = pick_students(state, longer, bound, capacity=capacity, policy=policy, now_s=now_s)
-    many = pick_students(state, backlog, bound, capacity=capacity, policy=policy, now_s=now_s)
-    assert few.students <= many.students
-
-
-@given(states, backlogs, bounds, capacities, policies, st.floats(0, 1000))
-def test_more_students_than_the_floor_drain_the_queue_in_time(
-    state: BurstState | None, backlog: Backlog, bound: Bounds, capacity: Capacity, policy: BurstPolicy, now_s: float
-) -> None:
-    shrinking = Capacity(
-        tuple(Cost(fixed_s=cost.fixed_s, tokens_per_s=cost.tokens_per_s) for cost in capacity.costs[:1]),
-        batch_tokens=capacity.batch_tokens,
-    )
-    after = pick_students(state, backlog, bound, capacity=shrinking, policy=policy, now_s=now_s)
-    if after.students > bound.floor:
-        drain_s = shrinking.drain_s(students=after.students, tokens=backlog.tokens)
-        assert backlog.others_s + drain_s <= policy.objective_s * policy.queue_share
-
-
-@given(bounds, capacities, policies)
-def test_an_idle_worker_gets_back_to_all_students_one_by_one(
-    bound: Bounds, capacity: Capacity, policy: BurstPolicy
-) -> None:
-    state, now_s, seen = BurstState(students=bound.floor), 0.0, [bound.floor]
-    for _ in range(2 * (bound.ceiling - bound.floor) + 1):
-        state = pick_students(state, Backlog(tokens=0), bound, capacity=capacity, policy=policy, now_s=now_s)
-        seen.append(state.students)
-        now_s += policy.raise_after_s + 0.001
-    assert seen[-1] == bound.ceiling
-    assert all(0 <= later - earlier <= 1 for earlier, later in itertools.pairwise(seen))
-
-
-@given(backlogs, bounds, capacities, policies)
-def test_a_constant_load_does_not_flip_flop(
-    backlog: Backlog, bound: Bounds, capacity: Capacity, policy: BurstPolicy
-) -> None:
-    state, counts = None, []
-    for step in range(30):
-        now_s = step * (policy.raise_after_s + 0.01)
-        state = pick_students(state, backlog, bound, capacity=capacity, policy=policy, now_s=now_s)
-        counts.append(state.students)
-    assert counts[1:] == sorted(counts[1:]) or counts[1:] == sorted(counts[1:], reverse=True)
 
 
 @given(capacities, st.integers(1, 8), st.integers(0, 10**6), st.integers(0, 10**6))

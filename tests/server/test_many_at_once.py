@@ -6,10 +6,12 @@ import asyncio
 import random
 from typing import Any
 
+import msgspec
 import pytest
 
 from phalanx_contract.plan import Cut
-from tests.server.artifacts import TEXTS, WORDS, reference
+from phalanx_grid import load_artifact
+from tests.server.artifacts import TEXTS, WORDS, ensemble, make_plan, reference
 from tests.server.conftest import API_KEY, Running, Shop, Start
 from tests.server.gate import Gate
 from tests.server.waiting import until
@@ -21,6 +23,18 @@ def body(*texts: str) -> dict[str, Any]:
 
 def scores(answer: dict[str, Any]) -> list[float]:
     return answer["outputs"][0]["data"]
+
+
+def lengths(shop: Shop, *texts: str) -> list[int]:
+    """Tokens of each text."""
+    return [len(encoding.ids) for encoding in load_artifact(shop.base.path).tokenizer.encode(list(texts))]
+
+
+def asked(running: Running) -> float:
+    """Tokens that clients of `films` have asked for, fading within a second."""
+    shelf = running.worker.registry.hosted["films"].shelf
+    assert shelf is not None
+    return shelf.model.offered.now.slow.tokens
 
 
 async def occupied(running: Running, gate: Gate) -> asyncio.Task[Any]:
@@ -185,12 +199,14 @@ async def test_a_full_queue_answers_429_and_when_to_come_back(shop: Shop, start:
             status, answer, headers = await running.post("/v2/models/films/infer", body(*TEXTS))
             tei, refused, _ = await running.post("/predict", {"inputs": list(TEXTS)})
             exposition = await running.metrics()
+            offered = asked(running)
         assert (await first)[0] == (await taken)[0] == 200
     assert (status, tei) == (429, 429)
     assert "overloaded" in answer["error"]
     assert refused["error_type"] == "Overloaded"
     assert int(headers["Retry-After"]) >= 1
     assert f'phalanx_shed_total{{ensemble="films"}} {2.0 * len(TEXTS)}' in exposition
+    assert offered >= sum(lengths(shop, *TEXTS)) > sum(lengths(shop, "bright", "good")), "what was shed counts too"
 
 
 async def test_a_burst_drops_students_and_calm_brings_them_back(shop: Shop, start: Start, gate: Gate) -> None:
@@ -218,3 +234,13 @@ async def test_the_plans_ceiling_and_floor_are_kept(shop: Shop, start: Start) ->
     assert headers["X-Phalanx-Students"] == "2"
     flat = [value for row in reference(shop.base, TEXTS, students=2) for value in row]
     assert scores(answer) == pytest.approx(flat, abs=1e-4)
+
+
+async def test_what_a_tenant_asks_beyond_its_rate_does_not_count_as_load(shop: Shop, start: Start) -> None:
+    limited = [msgspec.structs.replace(tenant, rate_tokens_per_s=0.001) for tenant in shop.adapters("acme")]
+    async with start(make_plan(ensemble("films", shop.base, adapters=limited))) as running:
+        path = "/v2/models/films:acme/infer"
+        assert (await running.post(path, body("good")))[0] == 200
+        before = asked(running)
+        assert [(await running.post(path, body(*TEXTS)))[0] for _ in range(3)] == [429] * 3
+        assert asked(running) == before

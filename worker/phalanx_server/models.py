@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from phalanx_grid import AdapterTable, Grid, Tokenizer
+from phalanx_server.batching.arrivals import Arrivals
 from phalanx_server.batching.capacity import Capacity
 
 
@@ -15,9 +16,16 @@ class Speed:
     now: Capacity
 
 
+@dataclass(slots=True)
+class Offered:
+    """What clients have asked of a model; assigned as a whole by admission, read by the engine."""
+
+    now: Arrivals = field(default_factory=Arrivals)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Model:
-    """One artifact under one name. Another artifact makes another `Model`; of this one only `speed` ever changes.
+    """One artifact under one name. Another artifact makes another `Model`; this one's `speed` and `offered` change.
 
     `capacity` is what warm-up measured. `example` are the ids of a short text, for self-checks. `agreement` and
     `accuracy` are the manifest's, by number of students.
@@ -30,6 +38,7 @@ class Model:
     adapters: AdapterTable
     capacity: Capacity
     speed: Speed
+    offered: Offered = field(default_factory=Offered)
     example: tuple[int, ...]
     device: str = "cpu"
     fidelity: str = "fp32"

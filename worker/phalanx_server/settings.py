@@ -76,15 +76,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Most texts of a batch."""
     batch_padding: Share = 0.25
     """Largest share of padding in a batch."""
-    batch_share: Annotated[float, Meta(gt=0, le=1)] = 0.5
-    """A batch may take this share of the objective: a text waits for the batch before its own."""
+    batch_share: Annotated[float, Meta(gt=0, le=1)] = 0.3
+    """A batch may take this share of the objective: a text waits for the batch before its own, and for the queue."""
     queue_slack: Annotated[float, Meta(ge=1, le=1000)] = 4.0
     """Requests are refused once the queue would take this many objectives to drain at the fewest students: an answer
     that is somewhat late is better than none, one that is much too late is not."""
     queue_min_tokens: Count = 512
     """The queue may always be so long, whatever the objective: otherwise a tight one on a slow device serves nobody."""
     raise_after_s: Seconds = 1.0
-    """Calm time before the burst guard adds a student."""
+    """Calm time before the burst guard adds a student; less of it the lower the load."""
 
     plan_poll_s: Annotated[float, Meta(gt=0, le=60)] = 0.25
     """Time between two looks at the plan's files: one or two system calls each."""

@@ -1,13 +1,28 @@
 """The burst guard: how many students the next batch gets.
 
-Students are shed at once when the queue would not drain in time, and come back one by one after a calm
-spell (SYSTEMS section 1: the largest k whose predicted drain time meets the objective; hysteresis on the way up).
+Theory (SYSTEMS section 1: from queue, arrival rate and profiled latency(k, tokens), the largest k that meets the
+objective). With k students a batch of T tokens takes `fixed + T / rate`, in batches of at most `batch_s`. A text that
+arrives as the next batch starts waits until all that waits now is computed, D seconds; meanwhile others arrive, and its
+own batch holds those too:
+
+    latency(k) = D + fixed + min(offered * D, batch) / rate      to be <= share * objective
+    load(k)    = offered / (batch / (fixed + batch / rate))      share of the device that arrivals keep busy
+
+- Down, at once and as far as needed: latency(k) is too long, or arrivals *surely* exceed what is computed (load > 1).
+  The second catches an overload whose queue is still short.
+- Up, by one student: with one more, latency(k) would leave a fourth of what is allowed, and arrivals are *at most* 0.75
+  of what would be computed, for a calm spell that is shorter the lower the load is.
+
+The queue alone cannot tell when a student may come back: with few students it is empty also while arrivals would fill
+it with one more. The gap between 1 and 0.75, and between what arrivals surely and at most are, is the hysteresis that
+keeps k still under a constant load.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from phalanx_server.batching.arrivals import NONE, Between
 from phalanx_server.batching.capacity import Capacity
 
 
@@ -16,14 +31,19 @@ class BurstPolicy:
     """When to shed and when to add.
 
     objective_s: the latency objective of the pool.
-    queue_share: share of the objective that the queue's drain may take.
-    raise_share: a student comes back only if the drain, with it, takes at most this share of what is allowed.
-    raise_after_s: and only after it has been so for this long.
+    batch_s: the longest that a batch is made.
+    share: share of the objective that a predicted latency may take; tokenizing, HTTP and chance need the rest.
+    raise_share: a student comes back only if the latency with it, beyond launching two batches, takes at most this
+    share of what is allowed beyond that;
+    raise_load: and arrivals keep the device busy for at most this share of the time;
+    raise_after_s: and both for this long, or for less when arrivals are far below.
     """
 
     objective_s: float
-    queue_share: float = 1.0
-    raise_share: float = 0.5
+    batch_s: float
+    share: float = 0.9
+    raise_share: float = 0.75
+    raise_load: float = 0.75
     raise_after_s: float = 1.0
 
 
@@ -36,11 +56,19 @@ class BurstState:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Backlog:
-    """What has to be computed: tokens of this ensemble, and seconds of work for others on the same device."""
+class Demand:
+    """What is to be computed.
+
+    tokens: of this ensemble, waiting; the next batch is taken from them.
+    offered: tokens a second that arrive for it.
+    others_s: seconds of work that wait for other ensembles on the device.
+    others_load: share of the device that arrivals for those keep busy.
+    """
 
     tokens: int
+    offered: Between = NONE
     others_s: float = 0.0
+    others_load: Between = NONE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,29 +80,58 @@ class Bounds:
 
 
 def pick_students(
-    state: BurstState | None, backlog: Backlog, bounds: Bounds, *, capacity: Capacity, policy: BurstPolicy, now_s: float
+    state: BurstState | None, demand: Demand, bounds: Bounds, *, capacity: Capacity, policy: BurstPolicy, now_s: float
 ) -> BurstState:
-    """The students of the next batch; within the bounds always, and never more for a longer backlog.
+    """The students of the next batch; within the bounds always, and never more for a larger demand.
 
     With no state yet the batch starts from the ceiling.
     """
-    allowed_s = policy.objective_s * policy.queue_share
     current = bounds.ceiling if state is None else min(max(state.students, bounds.floor), bounds.ceiling)
-    most = _largest(backlog, bounds, capacity=capacity, allowed_s=allowed_s)
+    view = _View(demand, capacity, policy)
+    fitting = (k for k in range(current, bounds.floor, -1) if view.holds(k))
+    most = next(fitting, bounds.floor)
     if most < current:
         return BurstState(students=most)
-    calm = _largest(backlog, bounds, capacity=capacity, allowed_s=allowed_s * policy.raise_share)
-    if calm <= current:
+    if current == bounds.ceiling or not view.room(current + 1):
         return BurstState(students=current)
     since_s = now_s if state is None or state.calm_since_s is None else state.calm_since_s
-    if now_s - since_s < policy.raise_after_s:
+    if now_s - since_s < view.calm_s(current + 1):
         return BurstState(students=current, calm_since_s=since_s)
     return BurstState(students=current + 1, calm_since_s=now_s)
 
 
-def _largest(backlog: Backlog, bounds: Bounds, *, capacity: Capacity, allowed_s: float) -> int:
-    """The largest count that drains the backlog in the time allowed, or the floor."""
-    for students in range(bounds.ceiling, bounds.floor, -1):
-        if backlog.others_s + capacity.drain_s(students=students, tokens=backlog.tokens) <= allowed_s:
-            return students
-    return bounds.floor
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What a number of students would mean for this demand."""
+
+    demand: Demand
+    capacity: Capacity
+    policy: BurstPolicy
+
+    def holds(self, students: int) -> bool:
+        """Whether so many may go on."""
+        return self._latency_s(students) <= self._allowed_s and self._load(students).low <= 1.0
+
+    def room(self, students: int) -> bool:
+        """Whether so many would have room to spare."""
+        least_s = 2 * self.capacity.seconds(students=students, tokens=0)
+        short = self._latency_s(students) - least_s <= (self._allowed_s - least_s) * self.policy.raise_share
+        return short and self._load(students).high <= self.policy.raise_load
+
+    def calm_s(self, students: int) -> float:
+        """How long there has to be room for so many."""
+        return self.policy.raise_after_s * self._load(students).high / self.policy.raise_load
+
+    @property
+    def _allowed_s(self) -> float:
+        return self.policy.objective_s * self.policy.share
+
+    def _latency_s(self, students: int) -> float:
+        batched = self.capacity.within(students=students, seconds=self.policy.batch_s)
+        drain_s = self.demand.others_s + batched.drain_s(students=students, tokens=self.demand.tokens)
+        meanwhile = min(self.demand.offered.middle * drain_s, batched.batch_tokens)
+        return drain_s + batched.seconds(students=students, tokens=meanwhile)
+
+    def _load(self, students: int) -> Between:
+        batched = self.capacity.within(students=students, seconds=self.policy.batch_s)
+        return self.demand.others_load + self.demand.offered.times(1.0 / batched.tokens_per_s(students))

@@ -56,6 +56,16 @@ class Capacity:
         """The rate at which a long queue drains with so many students."""
         return self.batch_tokens / self._cost(students).seconds(self.batch_tokens)
 
+    def seconds(self, *, students: int, tokens: float) -> float:
+        """Predicted time of one batch."""
+        return self._cost(students).seconds(tokens)
+
+    def within(self, *, students: int, seconds: float) -> Capacity:
+        """The same in batches that take so long at most with so many students."""
+        return replace(
+            self, batch_tokens=min(self.batch_tokens, self.tokens_within(students=students, seconds=seconds))
+        )
+
     def drain_s(self, *, students: int, tokens: int) -> float:
         """Predicted time until a backlog has been computed; monotone in `tokens`."""
         if tokens <= 0:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from phalanx_contract.plan import Cut
-from phalanx_server.batching.burst import Backlog, Bounds, BurstPolicy, BurstState, pick_students
+from phalanx_server.batching.arrivals import NONE, Between
+from phalanx_server.batching.burst import Bounds, BurstPolicy, BurstState, Demand, pick_students
 from phalanx_server.batching.capacity import Capacity
 from phalanx_server.batching.item import Item
 from phalanx_server.batching.room import WaitingRoom
@@ -40,15 +41,26 @@ class Lane:
 
     def drain_s(self, cut: Cut) -> float:
         """Seconds of work that wait here, at the students of the latest batch."""
-        students = self.burst.students if self.burst else bounds_of(cut, self.model.students).ceiling
-        return self.capacity.drain_s(students=students, tokens=self.room.tokens)
+        return self.capacity.drain_s(students=self._students(cut), tokens=self.room.tokens)
 
-    def pick(self, cut: Cut, *, others_s: float, policy: BurstPolicy, now_s: float) -> int:
-        """Students for the next batch."""
-        backlog = Backlog(tokens=self.room.tokens, others_s=others_s)
+    def load(self, cut: Cut, *, now_s: float) -> Between:
+        """Share of the device that arrivals here keep busy, at the students of the latest batch."""
+        return self.model.offered.now.rate(now_s).times(1.0 / self.capacity.tokens_per_s(self._students(cut)))
+
+    def pick(self, cut: Cut, others: Sequence[tuple[Lane, Cut]], *, policy: BurstPolicy, now_s: float) -> int:
+        """Students for the next batch; `others` share the device."""
+        demand = Demand(
+            tokens=self.room.tokens,
+            offered=self.model.offered.now.rate(now_s),
+            others_s=sum(lane.drain_s(its) for lane, its in others),
+            others_load=sum((lane.load(its, now_s=now_s) for lane, its in others), start=NONE),
+        )
         bounds = bounds_of(cut, self.model.students)
-        self.burst = pick_students(self.burst, backlog, bounds, capacity=self.capacity, policy=policy, now_s=now_s)
+        self.burst = pick_students(self.burst, demand, bounds, capacity=self.capacity, policy=policy, now_s=now_s)
         return self.burst.students
+
+    def _students(self, cut: Cut) -> int:
+        return self.burst.students if self.burst else bounds_of(cut, self.model.students).ceiling
 
     def learn(self, *, students: int, tokens: int, seconds: float) -> None:
         """Correct the capacity by a batch."""

@@ -32,10 +32,11 @@ class Turn:
 def choose(lane: Lane, lanes: Lanes, orders: Orders, settings: Settings, *, now_s: float) -> Turn:
     """Take the lane's next batch. The plan is read here, once, so that a swap falls between batches."""
     cut = orders.cut(lane.model)
-    others_s = sum(other.drain_s(orders.cut(other.model)) for other in lanes if other is not lane)
-    policy = BurstPolicy(objective_s=orders.objective_s, raise_after_s=settings.raise_after_s)
-    students = lane.pick(cut, others_s=others_s, policy=policy, now_s=now_s)
-    fitting = lane.capacity.tokens_within(students=students, seconds=orders.objective_s * settings.batch_share)
+    others = [(other, orders.cut(other.model)) for other in lanes if other is not lane]
+    batch_s = orders.objective_s * settings.batch_share
+    policy = BurstPolicy(objective_s=orders.objective_s, batch_s=batch_s, raise_after_s=settings.raise_after_s)
+    students = lane.pick(cut, others, policy=policy, now_s=now_s)
+    fitting = lane.capacity.tokens_within(students=students, seconds=batch_s)
     limits = BatchLimits(
         tokens=min(settings.batch_tokens, fitting), texts=settings.batch_texts, padding=settings.batch_padding
     )
@@ -61,7 +62,8 @@ def compute(turn: Turn, metrics: Metrics, post: Callable[[Results], None]) -> No
             latency_s = max(now_s - work.item.arrival_s, 0.0)
             metrics.observe(names.REQUEST_SECONDS, work.item.ensemble, value=latency_s)
     seconds = time.monotonic() - start_s
-    lane.learn(students=turn.students, tokens=run.padded_tokens, seconds=seconds)
+    # Without padding: what arrives and what waits is counted so too.
+    lane.learn(students=turn.students, tokens=sum(work.item.tokens for work in turn.works), seconds=seconds)
     record = BatchRecord(
         ensemble=lane.model.name,
         students=turn.students,

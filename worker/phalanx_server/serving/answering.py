@@ -9,7 +9,7 @@ import time
 from phalanx_contract import metrics as names
 from phalanx_grid import Encoding
 from phalanx_server.answers import Query, Reply
-from phalanx_server.batching.admission import Admit, Ask, QueueBound, Shed
+from phalanx_server.batching.admission import Admit, Ask, QueueBound, Shed, ShedReason
 from phalanx_server.batching.item import Item
 from phalanx_server.engine.thread import Engine
 from phalanx_server.engine.work import Pending, Results, Work
@@ -37,7 +37,10 @@ class Answering:
             ServeError: any; the engine then holds nothing of the request any more, or soon will not.
         """
         bound = self._bound(target, objective_s)
-        self._shed_if(target.hosted.admission.full(bound), target, len(query.texts))
+        full = target.hosted.admission.full(bound)
+        if full is not None:
+            _offer(target, texts=len(query.texts), tokens=None)
+        self._shed_if(full, target, len(query.texts))
         start_s = time.monotonic()
         encodings = await self._tokens.encode(target.model.tokenizer, query.texts, truncate=query.truncate)
         tokenization_s = time.monotonic() - start_s
@@ -113,6 +116,8 @@ class Answering:
             rate_tokens_per_s=spec.rate_tokens_per_s if spec else None,
         )
         verdict = target.hosted.admission.decide(ask, bound, now_s=time.monotonic())
+        if not (isinstance(verdict, Shed) and verdict.reason is ShedReason.RATE):
+            _offer(target, texts=len(works), tokens=tokens)
         if isinstance(verdict, Shed):
             for work in works:
                 target.shelf.release(work.item.slot)
@@ -130,3 +135,9 @@ class Answering:
         rate = target.model.speed.now.tokens_per_s(floor)
         limit = max(rate * objective_s * self._settings.queue_slack, float(self._settings.queue_min_tokens))
         return QueueBound(limit_tokens=limit, tokens_per_s=rate)
+
+
+def _offer(target: Target, *, texts: int, tokens: int | None) -> None:
+    """Tell the burst guard what was asked for. A tenant beyond its own rate is no reason to shed students."""
+    offered = target.model.offered
+    offered.now = offered.now.counted(texts=texts, tokens=tokens, now_s=time.monotonic())

@@ -1,0 +1,125 @@
+"""A worker in virtual time: Poisson arrivals, one device with noise, the real estimator, guard and capacity model."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from phalanx_server.batching.arrivals import Arrivals
+from phalanx_server.batching.burst import Bounds, BurstPolicy, BurstState, Demand, pick_students
+from phalanx_server.batching.capacity import Capacity, Cost
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A stretch of constant offered load, in parts of what the device computes with all students."""
+
+    seconds: float
+    load: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Device:
+    """What batches cost in truth: `text_s` for one text with one student, as much again for each further one."""
+
+    students: int = 4
+    text_s: float = 0.0015
+    fixed_s: float = 0.002
+    noise: float = 0.15
+    tokens: int = 11
+
+    def capacity(self) -> Capacity:
+        """The model without noise."""
+        costs = (
+            Cost(fixed_s=self.fixed_s * (1 + k / 4), tokens_per_s=self.tokens / self.text_s / k)
+            for k in range(1, self.students + 1)
+        )
+        return Capacity(tuple(costs), batch_tokens=1024)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One text: when it came, how long it took, how many students it had."""
+
+    at_s: float
+    latency_s: float
+    students: int
+
+
+@dataclass(slots=True)
+class Worker:
+    """One ensemble alone on a device. `answers`, and `steps` (end of a batch, students), are complete after `run`."""
+
+    device: Device
+    policy: BurstPolicy
+    seed: int
+    answers: list[Answer] = field(default_factory=list)
+    steps: list[tuple[float, int]] = field(default_factory=list)
+
+    def run(self, phases: Sequence[Phase]) -> None:
+        """All phases, until everything is answered."""
+        chance = random.Random(self.seed)
+        truth = believed = self.device.capacity()
+        arrivals, state, now_s = Arrivals(), None, 0.0
+        due, waiting = deque(self._due(phases, chance)), deque[tuple[float, int]]()
+        bounds = Bounds(floor=1, ceiling=self.device.students)
+        while due or waiting:
+            if not waiting:
+                now_s = max(now_s, due[0][0])
+            while due and due[0][0] <= now_s:
+                at_s, tokens = due.popleft()
+                arrivals = arrivals.counted(texts=1, tokens=tokens, now_s=at_s)
+                waiting.append((at_s, tokens))
+            demand = Demand(tokens=sum(tokens for _, tokens in waiting), offered=arrivals.rate(now_s))
+            state = pick_students(state, demand, bounds, capacity=believed, policy=self.policy, now_s=now_s)
+            batch = self._take(waiting, believed, state)
+            tokens = sum(tokens for _, tokens in batch)
+            noise = math.exp(chance.gauss(0, self.device.noise))
+            seconds = truth.seconds(students=state.students, tokens=tokens) * noise
+            believed = believed.observe(students=state.students, tokens=tokens, seconds=seconds)
+            now_s += seconds
+            self.steps.append((now_s, state.students))
+            self.answers += [Answer(at_s, now_s - at_s, state.students) for at_s, _ in batch]
+
+    def _take(
+        self, waiting: deque[tuple[float, int]], capacity: Capacity, state: BurstState
+    ) -> list[tuple[float, int]]:
+        room = capacity.tokens_within(students=state.students, seconds=self.policy.batch_s)
+        batch = [waiting.popleft()]
+        while waiting and len(batch) < 64 and sum(tokens for _, tokens in batch) + waiting[0][1] <= room:
+            batch.append(waiting.popleft())
+        return batch
+
+    def _due(self, phases: Sequence[Phase], chance: random.Random) -> Iterator[tuple[float, int]]:
+        start_s = 0.0
+        full = self.texts_per_s(self.device.students)
+        for phase in phases:
+            at_s = start_s + chance.expovariate(phase.load * full)
+            while at_s < start_s + phase.seconds:
+                yield at_s, chance.randint(self.device.tokens // 2, self.device.tokens * 3 // 2)
+                at_s += chance.expovariate(phase.load * full)
+            start_s += phase.seconds
+
+    def texts_per_s(self, students: int) -> float:
+        """What the device computes in batches that the objective allows."""
+        capacity = self.device.capacity().within(students=students, seconds=self.policy.batch_s)
+        return capacity.tokens_per_s(students) / self.device.tokens
+
+    def p99_s(self, start_s: float, end_s: float) -> float:
+        """Of the texts that came in between."""
+        latencies = sorted(answer.latency_s for answer in self.answers if start_s <= answer.at_s < end_s)
+        return latencies[math.ceil(0.99 * len(latencies)) - 1]
+
+    def changes(self, start_s: float) -> int:
+        """How often the number of students changed from then on."""
+        counts = [students for at_s, students in self.steps if at_s >= start_s]
+        return sum(before != after for before, after in itertools.pairwise(counts))
+
+    def since(self, students: int) -> float:
+        """From when on there were so many to the end; infinite if never."""
+        held = list(itertools.takewhile(lambda step: step[1] == students, reversed(self.steps)))
+        return held[-1][0] if held else math.inf

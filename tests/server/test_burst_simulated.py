@@ -1,0 +1,65 @@
+"""The guard at work in virtual time: still under a constant load, within the objective, back after a burst."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from phalanx_server.batching.burst import BurstPolicy
+from tests.server.simulated import Device, Phase, Worker
+
+OBJECTIVE_S = 0.15
+POLICY = BurstPolicy(objective_s=OBJECTIVE_S, batch_s=0.3 * OBJECTIVE_S)
+devices = st.builds(Device, text_s=st.floats(0.0005, 0.003), fixed_s=st.floats(0.0005, 0.004), noise=st.floats(0, 0.2))
+seeds = st.integers(0, 10**6)
+
+
+def simulate(device: Device, seed: int, *phases: Phase) -> Worker:
+    worker = Worker(device, POLICY, seed)
+    worker.run(phases)
+    return worker
+
+
+def highest(device: Device) -> float:
+    """The load, in parts of the capacity with all students, that one student computes with a fifth to spare."""
+    worker = Worker(device, POLICY, 0)
+    return 0.8 * worker.texts_per_s(1) / worker.texts_per_s(device.students)
+
+
+@settings(max_examples=25, deadline=None)
+@given(devices, seeds, st.floats(0.05, 1))
+def test_a_constant_load_keeps_students_still_and_meets_the_objective(device: Device, seed: int, part: float) -> None:
+    worker = simulate(device, seed, Phase(20, part * highest(device)))
+    assert worker.changes(5) <= 6
+    assert worker.p99_s(0, 20) <= OBJECTIVE_S
+
+
+@settings(max_examples=20, deadline=None)
+@given(devices, seeds, st.floats(0.4, 1))
+def test_a_burst_meets_the_objective_and_all_students_are_back_soon_after(
+    device: Device, seed: int, part: float
+) -> None:
+    worker = simulate(device, seed, Phase(4, 0.35), Phase(6, part * highest(device)), Phase(9, 0.35))
+    assert worker.p99_s(4, 10) <= OBJECTIVE_S
+    assert worker.changes(6) - worker.changes(10) <= 4
+    assert worker.since(device.students) <= 10 + 5
+
+
+@pytest.mark.parametrize("load", [1.8, 2.0, 2.2])
+def test_a_load_that_two_students_just_could_not_take_leaves_one(load: float) -> None:
+    """Where a guard that sees the queue alone goes up and down each second: with one student it is always empty."""
+    worker = simulate(Device(), 1, Phase(4, 0.35), Phase(20, load), Phase(10, 0.35))
+    during = {students for at_s, students in worker.steps if 8 < at_s < 24}
+    assert len(during) == 1
+    assert worker.p99_s(4, 24) <= OBJECTIVE_S
+
+
+def test_a_light_load_has_all_students() -> None:
+    worker = simulate(Device(), 1, Phase(30, 0.35))
+    assert {students for _, students in worker.steps} == {4}
+
+
+def test_an_overload_is_answered_by_the_fewest_students() -> None:
+    worker = simulate(Device(), 1, Phase(4, 2 * highest(Device())))
+    assert {students for at_s, students in worker.steps if at_s > 1} == {1}
