@@ -1,0 +1,69 @@
+"""All pools of a cluster. Time is virtual."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from phalanx_operator.api.types import Key
+from phalanx_operator.observe.store import Ref
+from phalanx_operator.reconcile.loop import STALE_AFTER_S, Loop
+from tests.operator.objects import ensemble, pool
+from tests.operator.reconcile.memory import POOL, MemoryCluster
+
+pytestmark = pytest.mark.looptime
+
+
+def loop_of(cluster: MemoryCluster, ran: list[Key]) -> Loop:
+    async def round_(key: Key) -> float:
+        ran.append(key)
+        return 1000.0
+
+    reconciler: Any = SimpleNamespace(round=round_, forget=lambda key: ran.append(Key("forgot", key.name)))
+    return Loop(cluster, reconciler, lambda: 0.0)
+
+
+async def test_rounds_run_for_pools_that_exist_and_a_sweep_for_the_rest():
+    cluster, ran = MemoryCluster(pool(), ensemble("lost", pool="none")), []
+    loop = loop_of(cluster, ran)
+    task = asyncio.create_task(loop.run())
+    loop.mark(POOL)
+    loop.mark(Key("default", "none"))
+    await asyncio.sleep(5)
+    assert ran == [POOL]
+    assert cluster.condition("StudentEnsemble", "lost", "Accepted")[1] == "PoolNotFound"
+    cluster.store.remove(Ref("ServingPool", POOL))
+    loop.mark(POOL)
+    await asyncio.sleep(5)
+    assert ran == [POOL, Key("forgot", "gpus")]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_sweep_that_fails_ends_nothing(caplog):
+    cluster = MemoryCluster(ensemble(pool="none"))
+    cluster.refuse = {"status"}
+    loop = loop_of(cluster, [])
+    task = asyncio.create_task(loop.run())
+    await asyncio.sleep(1)
+    assert "resources without a pool" in caplog.text
+    cluster.refuse = set()
+    loop.mark(POOL)
+    await asyncio.sleep(5)
+    assert cluster.condition("StudentEnsemble", "sentiment", "Accepted")[0] == "False"
+    assert loop.problem() == ""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_loop_that_stopped_is_a_problem():
+    loop = loop_of(MemoryCluster(), [])
+    task = asyncio.create_task(loop.run())
+    await asyncio.sleep(1)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await asyncio.sleep(STALE_AFTER_S + 1)
+    assert "no sweep for" in loop.problem()

@@ -1,0 +1,163 @@
+"""The small pure parts of a round."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import hashlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phalanx_contract.conditions import Reason
+from phalanx_operator.api.types import Key
+from phalanx_operator.observe.store import Store
+from phalanx_operator.reconcile.backoff import Backoff
+from phalanx_operator.reconcile.drift import contains, fingerprint
+from phalanx_operator.reconcile.feed import Feed
+from phalanx_operator.reconcile.keys import api_key_of
+from phalanx_operator.reconcile.relations import orphans
+from phalanx_operator.reconcile.reporting import turns
+from phalanx_operator.reconcile.workers import worker_views
+from tests.operator.objects import adapter, ensemble, pool
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(JSON)
+def test_everything_contains_itself(value):
+    assert contains(value, copy.deepcopy(value))
+
+
+@given(st.dictionaries(st.text(max_size=3), JSON, max_size=4), st.text(min_size=4, max_size=5), JSON)
+def test_what_the_server_adds_is_no_drift_and_what_it_lacks_is(wanted, name, value):
+    assert contains({**wanted, name: value}, wanted)
+    assert contains(wanted, {**wanted, name: value}) == (value in ({}, [], None))
+
+
+def test_a_changed_value_deep_inside_is_drift():
+    wanted = {"spec": {"ports": [{"port": 8080}]}}
+    assert contains({"spec": {"ports": [{"port": 8080, "protocol": "TCP"}], "type": "ClusterIP"}}, wanted)
+    assert not contains({"spec": {"ports": [{"port": 8081}]}}, wanted)
+    assert not contains({"spec": {"ports": []}}, wanted)
+    assert fingerprint(wanted) == fingerprint(copy.deepcopy(wanted)) != fingerprint({})
+
+
+@given(st.floats(0.01, 10), st.floats(1.5, 4), st.integers(1, 200))
+def test_waits_grow_up_to_the_maximum(initial_s, factor, failures):
+    backoff = Backoff(initial_s=initial_s, factor=factor, max_s=60.0)
+    waits = []
+    for _ in range(failures):
+        backoff = backoff.failed()
+        waits.append(backoff.delay_s)
+    assert waits == sorted(waits)
+    assert waits[0] == pytest.approx(initial_s)
+    assert waits[-1] <= 60.0
+    assert backoff.failed(after_s=60.0).delay_s == waits[0], "a long success starts again"
+    assert backoff.succeeded().delay_s == 0
+
+
+def secret(**data: str) -> dict[str, Any]:
+    return {"metadata": {"name": "key", "namespace": "default", "uid": "u"}, "data": data}
+
+
+def test_a_key_is_salted_with_the_secrets_identity():
+    encoded = base64.b64encode(b"hunter2").decode()
+    key = api_key_of(secret(apiKey=encoded))
+    assert key is not None
+    assert key.sha256 == hashlib.sha256(bytes.fromhex(key.salt) + b"hunter2").hexdigest()
+    assert key == api_key_of(secret(apiKey=encoded))
+    other = secret(apiKey=encoded)
+    other["metadata"]["uid"] = "v"
+    assert api_key_of(other) != key
+
+
+@pytest.mark.parametrize("data", [{}, {"apiKey": ""}, {"apiKey": "not base64!"}, {"key": "aHVudGVyMg=="}])
+def test_a_secret_without_a_usable_key_is_no_key(data):
+    assert api_key_of(secret(**data)) is None
+
+
+def marks_of(store: Store, change: Any) -> set[str]:
+    marked: set[str] = set()
+    change(Feed(store, lambda key: marked.add(key.name)))
+    return marked
+
+
+def test_an_object_marks_the_pools_that_it_concerns():
+    store = Store([pool("gpus"), pool("cpus"), ensemble(), adapter()])
+    assert marks_of(store, lambda feed: feed.mark(adapter())) == {"gpus"}
+    assert marks_of(store, lambda feed: feed.put(ensemble(pool="cpus"))) == {"gpus"}, "the pool that it left"
+    assert marks_of(store, lambda feed: feed.mark(ensemble(pool="cpus"))) == {"cpus"}
+    assert marks_of(store, lambda feed: feed.mark(adapter(ensemble="nobody"))) == {"acme"}, "for the sweep"
+
+
+@pytest.mark.parametrize("spec", [{"pool": 7}, {"pool": None}, {"pool": ["a"]}])
+def test_references_that_are_no_names_belong_to_nobody(spec):
+    bad = ensemble()
+    bad["spec"] |= spec
+    assert [each["metadata"]["name"] for each in orphans(Store([pool(), bad]))] == ["sentiment"]
+
+
+def pod(name: str, **status: Any) -> dict[str, Any]:
+    return {"metadata": {"name": name}, "status": status}
+
+
+def test_pods_that_end_or_are_done_are_no_workers():
+    ending = pod("ending", phase="Running")
+    ending["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    views = worker_views([ending, pod("evicted", phase="Failed"), pod("b", phase="Running"), pod("a")], {})
+    assert [view.name for view in views] == ["a", "b"]
+
+
+def test_what_is_wrong_with_a_pod_is_told():
+    waiting = {"reason": "CrashLoopBackOff", "message": "back-off 5m"}
+    unschedulable = {"type": "PodScheduled", "status": "False", "message": "0/3 nodes have a GPU"}
+    crashing, lost, starting = worker_views(
+        [
+            pod("a", phase="Running", containerStatuses=[{"state": {"waiting": waiting}}]),
+            pod("b", phase="Pending", conditions=[unschedulable]),
+            pod("c", phase="Pending", containerStatuses=[{"state": {"waiting": {"reason": "ContainerCreating"}}}]),
+        ],
+        {},
+    )
+    assert (crashing.problem, crashing.message) == (Reason.WORKERS_CRASHING, "CrashLoopBackOff: back-off 5m")
+    assert (lost.problem, lost.message) == (Reason.WORKERS_UNSCHEDULABLE, "0/3 nodes have a GPU")
+    assert starting.problem is None
+
+
+def status(**conditions: tuple[str, str, str]) -> dict[str, Any]:
+    return {
+        "conditions": [
+            {"type": kind, "status": value, "reason": reason, "message": "m", "lastTransitionTime": since}
+            for kind, (value, reason, since) in conditions.items()
+        ]
+    }
+
+
+def test_becoming_ready_is_an_event_and_a_swap_to_a_new_plan_is_none():
+    loading = status(Ready=("False", "NotLoaded", "1"), Loaded=("False", "Loading", "1"))
+    first = status(Ready=("False", "PlanPending", "1"), Loaded=("True", "Serving", "2"))
+    ready = status(Ready=("True", "Serving", "3"), Loaded=("True", "Serving", "2"))
+    swapping = status(Ready=("False", "PlanPending", "4"), Loaded=("True", "Serving", "2"))
+    assert [note.reason for note in turns(loading, ready)] == ["Ready"]
+    assert [note.reason for note in turns(first, ready)] == ["Ready"]
+    assert list(turns(ready, swapping)) == list(turns(swapping, ready)) == []
+
+
+def test_losing_readiness_and_failing_to_load_are_warnings_told_once():
+    ready = status(Ready=("True", "Serving", "3"), Loaded=("True", "Serving", "2"))
+    failed = status(Ready=("False", "NotLoaded", "4"), Loaded=("False", "DigestMismatch", "4"))
+    notes = list(turns(ready, failed))
+    assert [note.reason for note in notes] == ["DigestMismatch", "NotLoaded"]
+    assert all(note.warning for note in notes)
+    assert list(turns(failed, failed)) == []
+
+
+def test_keys_read_as_people_write_them():
+    assert str(Key("default", "gpus")) == "default/gpus"

@@ -1,0 +1,127 @@
+"""When rounds run. Time is virtual."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from phalanx_operator.api.types import Key
+from phalanx_operator.errors import ClusterError
+from phalanx_operator.reconcile.rounds import DEBOUNCE_S, ROUND_TIMEOUT_S, STUCK_AFTER_S, Rounds
+
+pytestmark = pytest.mark.looptime
+A, B = Key("default", "a"), Key("default", "b")
+
+
+class Log:
+    """Rounds as they ran: key and time."""
+
+    def __init__(self, due_s: float = 10.0) -> None:
+        self.ran: list[tuple[Key, float]] = []
+        self.due_s = due_s
+        self.failures = 0
+
+    async def __call__(self, key: Key) -> float:
+        self.ran.append((key, asyncio.get_running_loop().time()))
+        if self.failures:
+            self.failures -= 1
+            raise ClusterError("refused")
+        return self.due_s
+
+    @property
+    def times(self) -> list[float]:
+        return [round(at, 6) for _, at in self.ran]
+
+
+async def test_many_marks_in_a_moment_make_one_round():
+    log = Log()
+    rounds = Rounds(log)
+    for _ in range(100):
+        rounds.mark(A)
+    await asyncio.sleep(1)
+    assert log.ran == [(A, pytest.approx(DEBOUNCE_S))]
+    await rounds.close()
+
+
+async def test_without_marks_rounds_come_at_the_interval():
+    log = Log(due_s=10.0)
+    rounds = Rounds(log)
+    rounds.mark(A)
+    await asyncio.sleep(35)
+    assert len(log.ran) == 4
+    await rounds.close()
+
+
+async def test_a_mark_during_the_wait_wakes_that_pool_alone():
+    log = Log(due_s=1000.0)
+    rounds = Rounds(log)
+    rounds.mark(A)
+    rounds.mark(B)
+    await asyncio.sleep(5)
+    rounds.mark(B)
+    await asyncio.sleep(1)
+    assert [key for key, _ in log.ran] == [A, B, B]
+    await rounds.close()
+
+
+async def test_failures_are_tried_again_with_growing_waits_and_forgotten_after_success(caplog):
+    log = Log(due_s=100.0)
+    log.failures = 3
+    rounds = Rounds(log)
+    rounds.mark(A)
+    await asyncio.sleep(20)
+    waits = [later - earlier for earlier, later in zip(log.times, log.times[1:], strict=False)]
+    assert waits == [pytest.approx(wait + DEBOUNCE_S) for wait in (1, 2, 4)]
+    assert "pool default/a: ClusterError: refused" in caplog.text
+    log.failures = 1
+    rounds.mark(A)
+    await asyncio.sleep(3)
+    assert log.times[-1] - log.times[-2] == pytest.approx(1 + DEBOUNCE_S)
+    await rounds.close()
+
+
+async def test_a_round_that_hangs_is_cut_off_and_tried_again():
+    log = Log()
+
+    async def hangs(key: Key) -> float:
+        await log(key)
+        await asyncio.Event().wait()
+        return 1.0
+
+    rounds = Rounds(hangs)
+    rounds.mark(A)
+    await asyncio.sleep(ROUND_TIMEOUT_S + 5)
+    assert len(log.ran) == 2
+    assert rounds.stuck() == []
+    await rounds.close()
+
+
+async def test_a_pool_that_makes_no_progress_is_told():
+    async def swallows(key: Key) -> float:
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                if ending:
+                    raise
+
+    ending = False
+    rounds = Rounds(swallows)
+    rounds.mark(A)
+    await asyncio.sleep(STUCK_AFTER_S + 1)
+    assert rounds.stuck() == [A]
+    ending = True
+    await rounds.close()
+
+
+async def test_a_forgotten_pool_has_no_more_rounds():
+    log = Log(due_s=1.0)
+    rounds = Rounds(log)
+    rounds.mark(A)
+    await asyncio.sleep(1)
+    await rounds.forget(A)
+    ran = len(log.ran)
+    await asyncio.sleep(10)
+    assert len(log.ran) == ran
+    assert list(rounds) == []
