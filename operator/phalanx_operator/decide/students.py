@@ -120,7 +120,7 @@ def _missed(policy: CutPolicy, state: StudentsState, load: _Load) -> _Step | Non
     numbers = f"p99 {format_duration(load.p99_s)}, objective {format_duration(policy.objective_p99_s)}"
     if _since(state, load) < policy.settle_s:
         return _stay(state, DecisionReason.COOLING_DOWN, f"{numbers}; the last change does not show in full yet")
-    missed = Missed(students=load.ceiling, tokens_per_s=load.tokens_per_s)
+    missed = Missed(students=load.ceiling, tokens_per_s=load.tokens_per_s, p99_s=load.p99_s)
     return _lower(replace(state, missed=missed), load, DecisionReason.OBJECTIVE_MISSED, numbers)
 
 
@@ -140,8 +140,7 @@ def _headroom(policy: CutPolicy, bounds: Bounds, state: StudentsState, load: _Lo
     if share is None and load.tokens_per_s > 0:
         return _stay(state, DecisionReason.WITHIN_OBJECTIVE, "the workers' capacity is not measured yet")
     busy = f"{load.tokens_per_s:.0f} tokens/s are {share or 0:.0%} of the capacity with {more} students"
-    tried = state.missed is not None and more >= state.missed.students
-    if tried and state.missed is not None and load.tokens_per_s >= RAISE_BELOW * state.missed.tokens_per_s:
+    if _would_miss(state.missed, more, load, policy):
         return _stay(state, DecisionReason.WITHIN_OBJECTIVE, f"{more} students missed the objective at this load")
     if (share or 0) >= RAISE_BELOW or load.p99_s >= RAISE_BELOW * policy.objective_p99_s:
         numbers = f"p99 {format_duration(load.p99_s)}, {busy}"
@@ -150,6 +149,16 @@ def _headroom(policy: CutPolicy, bounds: Bounds, state: StudentsState, load: _Lo
         return _stay(state, DecisionReason.COOLING_DOWN, f"{busy}; the last change is too recent to add one")
     raised = replace(state, ceiling=more, lowered=more < bounds.top, changed_at=load.now)
     return Decision(state=raised, action=Action.RAISE, reason=DecisionReason.HEADROOM, message=busy)
+
+
+def _would_miss(missed: Missed | None, students: int, load: _Load, policy: CutPolicy) -> bool:
+    """Whether so many were tried under such a load, and were too slow for the objective as it is now."""
+    return (
+        missed is not None
+        and students >= missed.students
+        and load.tokens_per_s >= RAISE_BELOW * missed.tokens_per_s
+        and missed.p99_s >= RAISE_BELOW * policy.objective_p99_s
+    )
 
 
 def _since(state: StudentsState, load: _Load) -> float:

@@ -103,10 +103,11 @@ class ArtifactFacts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Missed:
-    """A number of students whose p99 missed the objective, and the load at which it did."""
+    """A number of students whose p99 missed the objective, the load at which it did, and the p99."""
 
     students: int
     tokens_per_s: float
+    p99_s: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -300,7 +300,12 @@ def test_a_refused_resource_shows_every_fault_and_nothing_else():
 
 def test_decisions_survive_a_restart_of_the_operator_through_the_status():
     lowered = StudentsState(
-        digest=DIGEST, floor=1, ceiling=2, lowered=True, changed_at=5.0, missed=Missed(students=3, tokens_per_s=1.0)
+        digest=DIGEST,
+        floor=1,
+        ceiling=2,
+        lowered=True,
+        changed_at=5.0,
+        missed=Missed(students=3, tokens_per_s=1.0, p99_s=1.0),
     )
     seen = view(
         worker("a", served=plan(Cut(students_ceiling=2, thresholds=(0.1,)))),

@@ -209,3 +209,16 @@ def test_a_recommendation_changes_nothing():
     step = decide(at(4), load(1e6), policy=replace(POLICY, recommend_only=True))
     assert (step.action, step.state) == (Action.LOWER, at(4))
     assert "not applied" in step.message
+
+
+def test_a_number_that_missed_an_objective_is_tried_again_when_the_objective_is_relaxed():
+    lowered = decide(at(4), load(100.0, p99=0.2))
+    assert lowered.reason is DecisionReason.OBJECTIVE_MISSED
+    later = NOW + 10 * POLICY.cool_down_s
+    fresh = replace(FRESH, at=later)
+    same = decide(lowered.state, load(100.0), now=later, observation=fresh)
+    assert same.action is Action.STAY
+    relaxed = decide(
+        lowered.state, load(100.0), policy=replace(POLICY, objective_p99_s=1.0), now=later, observation=fresh
+    )
+    assert relaxed.action is Action.RAISE
