@@ -14,12 +14,12 @@ import kopf
 
 from phalanx_operator.apply.api import ApiError, KubeApi
 from phalanx_operator.apply.connect import connect
-from phalanx_operator.apply.discovery import served_versions
+from phalanx_operator.apply.discovery import require_definitions, served_versions
 from phalanx_operator.build import Versions
 from phalanx_operator.handlers.cluster import KubernetesCluster
 from phalanx_operator.handlers.health import serve_health
 from phalanx_operator.handlers.resync import resync_forever
-from phalanx_operator.handlers.watch import Watch, register
+from phalanx_operator.handlers.watch import PLURALS, Watch, register
 from phalanx_operator.reconcile.backoff import Backoff
 from phalanx_operator.reconcile.loop import Loop
 from phalanx_operator.reconcile.pool import Reconciler
@@ -74,7 +74,7 @@ async def _run(
     """Kopf in front; when it ends, everything does."""
     watch = Watch(cluster.store, loop.mark)
     registry = kopf.OperatorRegistry()
-    register(registry, watch)
+    register(registry, watch, namespaced=bool(options.namespaces))
     background = [
         asyncio.create_task(_after(started, loop), name="loop"),
         asyncio.create_task(resync_forever(cluster, watch.feed, options.namespaces), name="resync"),
@@ -100,11 +100,12 @@ async def _after(started: asyncio.Event, loop: Loop) -> None:
 
 
 async def _versions(api: KubeApi, options: Options, stop: asyncio.Event) -> Versions | None:
-    """Ask what the server serves; with an API server that is down, wait for it. None if stopped meanwhile."""
+    """Ask what the server serves; wait for a server that is down, and for our definitions. None if stopped before."""
     backoff = API_RETRY
     while not stop.is_set():
         try:
             served = await served_versions(api)
+            await require_definitions(api, PLURALS)
         except ApiError as error:
             backoff = backoff.failed()
             logger.warning("%s; next try in %g s", error, backoff.delay_s)

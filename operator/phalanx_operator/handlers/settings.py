@@ -20,12 +20,16 @@ REQUEST_TIMEOUT_S: Final = 30.0
 CONNECT_TIMEOUT_S: Final = 10.0
 
 
-def configure(settings: kopf.OperatorSettings) -> None:
+def configure(settings: kopf.OperatorSettings, *, namespaced: bool) -> None:
     """Set what differs from Kopf's defaults.
+
+    An operator for some namespaces has rights in those alone: Kopf must not look at namespaces and definitions, which
+    it would be refused, and would try again for minutes.
 
     No handler here makes Kopf write anything to an object (only indexes and raw events are used), so there is no
     finalizer, no annotation, and nothing that could keep a resource from being deleted while the operator is down.
     """
+    settings.scanning.disabled = namespaced
     settings.watching.server_timeout = WATCH_SERVER_TIMEOUT_S
     settings.watching.client_timeout = WATCH_CLIENT_TIMEOUT_S
     settings.watching.connect_timeout = CONNECT_TIMEOUT_S

@@ -51,19 +51,19 @@ class Watch:
             self._mark(key)
 
 
-def register(registry: kopf.OperatorRegistry, watch: Watch) -> None:
-    """Tell Kopf what to watch."""
-    kopf.on.startup(registry=registry)(_startup)
+def register(registry: kopf.OperatorRegistry, watch: Watch, *, namespaced: bool) -> None:
+    """Tell Kopf what to watch: the whole cluster, or as `namespaced`, what `kopf.operator` is told."""
+
+    async def startup(*, settings: kopf.OperatorSettings, **_: Any) -> None:
+        configure(settings, namespaced=namespaced)
+
+    kopf.on.startup(registry=registry)(startup)
     kopf.on.login(registry=registry)(login)
     for plural in PLURALS:
         kopf.index(GROUP, VERSION, plural, registry=registry, id=f"index-{plural}")(watch.index)
         kopf.on.event(GROUP, VERSION, plural, registry=registry, id=f"event-{plural}")(watch.event)
     for group, plural in (("", "pods"), ("apps", "deployments")):
         kopf.on.event(group, "v1", plural, registry=registry, id=f"event-{plural}")(watch.child_event)
-
-
-async def _startup(*, settings: kopf.OperatorSettings, **_: Any) -> None:
-    configure(settings)
 
 
 def _plain(body: kopf.Body) -> Manifest:
