@@ -1,13 +1,15 @@
-"""A real Prometheus that discovers the workers through the Kubernetes API."""
+"""A real Prometheus, told of the workers by a file: distributions build it without Kubernetes discovery."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,31 +19,15 @@ from tests.binaries import need
 from tests.e2e.controlplane import free_port
 
 HINT: Final = "install the package `prometheus`"
+TARGETS: Final = "targets.json"
 
 
-def config(kubeconfig: Path, namespace: str) -> dict[str, Any]:
-    """Scrape each pod that asks for it by annotation, at the port that it names; keep namespace and pod as labels."""
-    annotation = "__meta_kubernetes_pod_annotation_prometheus_io_"
+def config(targets: Path) -> dict[str, Any]:
+    """Scrape what the file lists."""
     return {
         "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
         "scrape_configs": [
-            {
-                "job_name": "pods",
-                "kubernetes_sd_configs": [
-                    {"role": "pod", "kubeconfig_file": str(kubeconfig), "namespaces": {"names": [namespace]}}
-                ],
-                "relabel_configs": [
-                    {"action": "keep", "source_labels": [f"{annotation}scrape"], "regex": "true"},
-                    {
-                        "source_labels": ["__meta_kubernetes_pod_ip", f"{annotation}port"],
-                        "separator": ":",
-                        "target_label": "__address__",
-                    },
-                    {"source_labels": [f"{annotation}path"], "target_label": "__metrics_path__"},
-                    {"source_labels": ["__meta_kubernetes_namespace"], "target_label": "namespace"},
-                    {"source_labels": ["__meta_kubernetes_pod_name"], "target_label": "pod"},
-                ],
-            }
+            {"job_name": "workers", "file_sd_configs": [{"files": [str(targets)], "refresh_interval": "1s"}]}
         ],
     }
 
@@ -52,11 +38,26 @@ def promtool(*arguments: str | Path, stdin: str = "") -> subprocess.CompletedPro
     return subprocess.run([program, *arguments], input=stdin, capture_output=True, text=True, timeout=60, check=False)
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prometheus:
+    """A running server and its folder."""
+
+    url: str
+    folder: Path
+
+    def scrape(self, namespace: str, pod: str, address: str) -> None:
+        """Make this worker the only target, under the labels that Kubernetes discovery gives."""
+        targets = [{"targets": [address], "labels": {"namespace": namespace, "pod": pod}}]
+        partial = self.folder / "targets.partial"
+        partial.write_text(json.dumps(targets))
+        partial.replace(self.folder / TARGETS)
+
+
 @contextmanager
-def prometheus(folder: Path, *, kubeconfig: Path, namespace: str) -> Iterator[str]:
-    """Run Prometheus in a folder; gives its URL once it answers."""
+def prometheus(folder: Path) -> Iterator[Prometheus]:
+    """Run Prometheus in a folder, until it is left."""
     program = need("prometheus", HINT)
-    (folder / "prometheus.yml").write_text(yaml.safe_dump(config(kubeconfig, namespace)))
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(config(folder / TARGETS)))
     port = free_port()
     with (folder / "prometheus.log").open("wb") as log:
         process = subprocess.Popen(
@@ -73,7 +74,7 @@ def prometheus(folder: Path, *, kubeconfig: Path, namespace: str) -> Iterator[st
     url = f"http://127.0.0.1:{port}"
     try:
         _wait(f"{url}/-/ready", process, folder / "prometheus.log")
-        yield url
+        yield Prometheus(url=url, folder=folder)
     finally:
         process.terminate()
         process.wait(30)

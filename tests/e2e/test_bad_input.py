@@ -35,7 +35,7 @@ FAULTS = (
         condition="Loaded", reason="DigestMismatch", says=("spec.artifact.digest",),
     ),
     Fault(
-        name="missing-artifact", path="nowhere", spec={},
+        name="missing-artifact", path="nowhere", digest="sha256:" + "2" * 64, spec={},
         condition="Loaded", reason="ArtifactNotFound", says=("spec.artifact.uri", "nowhere"),
     ),
     Fault(

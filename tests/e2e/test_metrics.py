@@ -12,7 +12,7 @@ from tests.e2e import resources
 from tests.e2e.artifacts import STUDENTS, make_ensemble
 from tests.e2e.client import Worker
 from tests.e2e.kube import Object
-from tests.e2e.prometheus import prometheus, promtool
+from tests.e2e.prometheus import Prometheus, prometheus, promtool
 from tests.e2e.scene import Scene
 from tests.e2e.waiting import NotYet, eventually
 
@@ -25,23 +25,25 @@ def artifact(namespace):
 
 
 @pytest.fixture(scope="module")
-def prometheus_url(cluster, namespace, tmp_path_factory) -> Iterator[str]:
+def server(tmp_path_factory) -> Iterator[Prometheus]:
     folder = tmp_path_factory.mktemp("prometheus")
-    with prometheus(folder, kubeconfig=cluster.kubeconfig, namespace=namespace[0]) as url:
+    with prometheus(folder) as running:
         done = promtool("check", "config", folder / "prometheus.yml")
         assert done.returncode == 0, done.stderr
-        yield url
+        yield running
 
 
 @pytest.fixture
-async def worker(scene: Scene, artifact, prometheus_url: str) -> Worker:
-    metrics = {"interval": "1s", "staleAfter": "10s", "prometheus": {"url": prometheus_url}}
+async def worker(scene: Scene, artifact, server: Prometheus) -> Worker:
+    metrics = {"interval": "1s", "staleAfter": "10s", "prometheus": {"url": server.url}}
     await scene.apply(
         resources.pool(POOL, metrics=metrics),
         resources.ensemble(MODEL, pool=POOL, path=MODEL, digest=artifact.digest),
     )
     await scene.ready("StudentEnsemble", MODEL, within_s=90)
-    return await scene.worker(POOL)
+    pod = await eventually(lambda: scene.pod(POOL), within_s=30)
+    server.scrape(scene.namespace, pod.name, pod.worker.url.removeprefix("http://"))
+    return pod.worker
 
 
 @contextlib.asynccontextmanager

@@ -28,8 +28,12 @@ async def test_uninstalled_and_installed_again_for_one_namespace_only(scene: Sce
     before = await scene.pod(POOL)
 
     scene.cluster.helm("uninstall", RELEASE, "--wait")
-    left = scene.cluster.kubectl("get", "deployments,pods,serviceaccounts,services", "-n", SYSTEM, "-o", "name")
-    assert [name for name in left.split() if name != "serviceaccount/default"] == []
+
+    async def gone() -> None:
+        left = scene.cluster.kubectl("get", "deployments,pods,serviceaccounts,services", "-n", SYSTEM, "-o", "name")
+        assert [name for name in left.split() if name != "serviceaccount/default"] == []
+
+    await eventually(gone, within_s=30)
     assert await scene.kube.find(f"{_RBAC}/clusterroles/phalanx-operator") is None
     assert await scene.kube.find(f"{_RBAC}/clusterrolebindings/phalanx-operator") is None
     assert await scene.find("StudentEnsemble", MODEL) is not None, "the definitions are kept, and with them this"
