@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import yaml
 
 from phalanx_contract.runtime import API_VERSION, GROUP
-from phalanx_operator.api.check import find_issues, with_defaults
+from phalanx_operator.api.check import KIND_NAMES, find_issues, with_defaults
 from phalanx_operator.api.types import Manifest
 from phalanx_operator.observe.store import ref_of
 
@@ -67,23 +67,23 @@ def _take(document: Any, path: Path, loaded: Loaded) -> Iterator[str]:
     if not isinstance(document, dict) or not isinstance(document.get("kind"), str):
         yield f"{path}: a document is no Kubernetes resource: it has no kind"
         return
-    api_version, kind = str(document.get("apiVersion", "")), document["kind"]
-    name = (document.get("metadata") or {}).get("name", "without a name")
+    api_version, kind, metadata = str(document.get("apiVersion", "")), document["kind"], document.get("metadata")
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str) or not metadata["name"]:
+        yield f"{path}: {kind}: metadata.name: is missing; give the resource a name"
+        return
+    name = f"{path}: {kind} {metadata['name']}"
     if kind == "Secret" and api_version == "v1":
         loaded.objects.append(_secret(document))
     elif api_version.partition("/")[0] != GROUP:
-        loaded.skipped.append(f"{path}: {kind} {name}")
-    elif api_version != API_VERSION:
-        yield f"{path}: {kind} {name}: apiVersion: {api_version} is not {API_VERSION}"
+        loaded.skipped.append(name)
+    elif api_version != API_VERSION or kind not in KIND_NAMES:
+        yield f"{name}: is not one of {', '.join(KIND_NAMES)} of {API_VERSION}"
     else:
-        obj = with_defaults(kind, _resolved(document, path.parent)) if kind in _KINDS else document
-        issues = find_issues(kind, obj) if kind in _KINDS else [f"kind is not one of {', '.join(_KINDS)}"]
-        yield from (f"{path}: {kind} {name}: {issue}" for issue in issues)
+        obj = with_defaults(kind, _resolved(document, path.parent))
+        issues = find_issues(kind, obj)
+        yield from (f"{name}: {issue}" for issue in issues)
         if not issues:
             loaded.objects.append(_placed(obj))
-
-
-_KINDS: Final = ("ServingPool", "StudentEnsemble", "TenantAdapter")
 
 
 def _placed(obj: Manifest) -> Manifest:

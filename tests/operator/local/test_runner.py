@@ -17,10 +17,10 @@ import aiohttp
 import psutil
 import pytest
 
-from phalanx_operator.reconcile.backoff import Backoff
 from phalanx_operator.local.launch import LaunchError
 from phalanx_operator.local.runner import PodProcess, ProcessRunner
 from phalanx_operator.local.volumes import Contents, VolumeError
+from phalanx_operator.reconcile.backoff import Backoff
 from tests.operator.local.pods import free_port, pod, probe, until
 
 Start = Callable[..., Awaitable[PodProcess]]

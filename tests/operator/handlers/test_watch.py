@@ -1,0 +1,111 @@
+"""Kopf's streams into the store."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import kopf
+import pytest
+
+from phalanx_operator.api.types import Key
+from phalanx_operator.handlers.resync import resync
+from phalanx_operator.handlers.settings import configure
+from phalanx_operator.handlers.watch import Watch, register
+from phalanx_operator.observe.store import Ref, Store
+from tests.operator.objects import adapter, ensemble, pool
+
+
+class Watched:
+    """A watch, its store, and what it marked since the last look."""
+
+    def __init__(self) -> None:
+        self.store = Store()
+        self._marked: list[str] = []
+        self.watch = Watch(self.store, lambda key: self._marked.append(key.name))
+
+    async def see(self, obj: dict[str, Any], *, type: str | None = None) -> set[str]:
+        body = kopf.Body(obj)
+        if type != "DELETED":
+            await self.watch.index(body=body)
+        await self.watch.event(type=type, body=body)
+        marked, self._marked = set(self._marked), []
+        return marked
+
+
+@pytest.fixture
+def watched() -> Watched:
+    return Watched()
+
+
+async def test_objects_are_stored_and_mark_their_pool(watched):
+    assert await watched.see(pool()) == {"gpus"}
+    assert await watched.see(ensemble()) == {"gpus"}
+    assert await watched.see(adapter()) == {"gpus"}
+    stored = watched.store.get(Ref("StudentEnsemble", Key("default", "sentiment")))
+    assert stored == ensemble()
+
+
+async def test_an_ensemble_that_moves_marks_both_pools(watched):
+    for obj in (pool("gpus"), pool("cpus"), ensemble()):
+        await watched.see(obj)
+    assert await watched.see(ensemble(pool="cpus"), type="MODIFIED") == {"gpus", "cpus"}
+
+
+async def test_deletion_forgets_and_marks(watched):
+    for obj in (pool(), ensemble(), adapter()):
+        await watched.see(obj)
+    assert await watched.see(ensemble(), type="DELETED") == {"gpus"}
+    assert watched.store.get(Ref("StudentEnsemble", Key("default", "sentiment"))) is None
+    assert await watched.see(adapter(), type="MODIFIED") == {"acme"}, "it belongs to no pool any more: for the sweep"
+
+
+async def test_pods_of_pools_that_exist_mark_them(watched):
+    await watched.see(pool())
+    marked: list[Key] = []
+    watch = Watch(watched.store, marked.append)
+    for name in ("gpus", "gone"):
+        meta = {"name": "p", "namespace": "default", "labels": {"phalanx.dev/pool": name}}
+        await watch.child_event(body=kopf.Body({"metadata": meta}))
+    await watch.child_event(body=kopf.Body({"metadata": {"name": "stray", "namespace": "default"}}))
+    assert marked == [Key("default", "gpus")]
+
+
+def test_nothing_that_is_registered_makes_kopf_write_to_objects(watched):
+    registry = kopf.OperatorRegistry()
+    register(registry, watched.watch, namespaced=True)
+    assert not list(registry._changing.get_all_handlers())
+    assert not list(registry._spawning.get_all_handlers())
+    assert len(list(registry._watching.get_all_handlers())) == 5
+
+
+def test_watches_are_filtered_by_the_server_and_end_by_a_whole_number_of_seconds():
+    settings = kopf.OperatorSettings()
+    configure(settings, namespaced=False)
+    assert settings.posting.enabled is False
+    assert isinstance(settings.watching.server_timeout, int), "others are refused as a bad request"
+    assert "managed-by=phalanx-operator" in settings.watching.label_selectors["pods"]
+
+
+class Listed:
+    """A cluster of which only lists are asked."""
+
+    def __init__(self, store: Store, *objects: dict[str, Any]) -> None:
+        self.store = store
+        self.objects = objects
+
+    async def read_all(self, api_version: str, kind: str, namespace: str | None) -> list[dict[str, Any]]:
+        return [obj for obj in self.objects if obj["kind"] == kind]
+
+
+async def test_a_deletion_that_no_watch_saw_is_found_by_the_next_list(watched, caplog):
+    for obj in (pool(), ensemble()):
+        await watched.see(obj)
+    marked: list[Key] = []
+    feed = Watch(watched.store, marked.append).feed
+    cluster: Any = Listed(watched.store, pool(), adapter("new"))
+    for kind in ("ServingPool", "StudentEnsemble", "TenantAdapter"):
+        await resync(cluster, feed, kind, None)
+    assert [ref["metadata"]["name"] for ref in watched.store.all_of("StudentEnsemble")] == []
+    assert watched.store.get(Ref("TenantAdapter", Key("default", "new"))) is not None
+    assert Key("default", "gpus") in marked
+    assert "its deletion was not seen" in caplog.text
