@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.binaries import REPOSITORY
 from tests.e2e import resources
@@ -18,7 +18,6 @@ from tests.e2e.controlplane import ControlPlane, MissingBinariesError, find_bina
 from tests.e2e.evidence import evidence
 from tests.e2e.kube import Kube
 from tests.e2e.scene import Scene
-from tests.e2e.waiting import eventually
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -87,25 +86,13 @@ def namespace(
     name = request.module.__name__.rpartition(".")[2].replace("_", "-")
     folder = tmp_path_factory.mktemp(name)
     cluster.kubectl("create", "namespace", name)
-    asyncio.run(_provide_claim(cluster, name, folder))
+    cluster.kubectl("create", "-f", "-", stdin=yaml.safe_dump_all(resources.volume(name, folder)))
+    # A pod that is tried before that waits for the scheduler to try again.
+    bound = "jsonpath={.status.phase}=Bound"
+    cluster.kubectl("wait", f"--for={bound}", f"pvc/{resources.CLAIM}", "-n", name, "--timeout=30s")
     yield name, folder
     cluster.kubectl("delete", "namespace", name, "--wait=false")
     cluster.kubectl("delete", "persistentvolume", f"{name}-{resources.CLAIM}", "--wait=false", "--ignore-not-found")
-
-
-async def _provide_claim(cluster: Cluster, namespace: str, folder: Path) -> None:
-    volume, claim = resources.volume(namespace, folder)
-    claims = f"/api/v1/namespaces/{namespace}/persistentvolumeclaims"
-    async with Kube(cluster.kubeconfig) as kube:
-        await kube.create("/api/v1/persistentvolumes", volume)
-        await kube.create(claims, claim)
-
-        async def bound() -> None:
-            phase = (await kube.get(f"{claims}/{resources.CLAIM}"))["status"]["phase"]
-            assert phase == "Bound", phase
-
-        # A pod that is tried before that waits for the scheduler to try again.
-        await eventually(bound, within_s=30)
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import aiohttp
-import yaml
+
+from tests.e2e.access import read_kubeconfig
 
 Object = dict[str, Any]
 
@@ -39,13 +40,12 @@ class Kube:
     """Bound to one kubeconfig with a CA and either a token or a client certificate."""
 
     def __init__(self, kubeconfig: Path) -> None:
-        document = yaml.safe_load(kubeconfig.read_text())
-        cluster = document["clusters"][0]["cluster"]
-        user = document["users"][0]["user"]
-        self.server: str = cluster["server"]
-        self.ca = Path(cluster["certificate-authority"])
-        self._tls = ssl.create_default_context(cafile=str(self.ca))
-        self._headers = {"Authorization": f"Bearer {user['token']}"}
+        access = read_kubeconfig(kubeconfig)
+        self.server, self.ca = access.server, access.ca
+        self._tls = ssl.create_default_context(cadata=access.ca.decode())
+        if access.certificate:
+            access.load_certificate(self._tls)
+        self._headers = {"Authorization": f"Bearer {access.token}"} if access.token else {}
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:

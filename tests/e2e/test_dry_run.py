@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 
 from tests.binaries import REPOSITORY
 from tests.e2e.cluster import Cluster
 
 CRDS = sorted((REPOSITORY / "crds").glob("*.yaml"))
+CRDS_WITH_RULES = sorted((REPOSITORY / "crds" / "cel").glob("*.yaml"))
 EXAMPLES = sorted((REPOSITORY / "examples").glob("*.yaml"))
 
 
 def test_there_are_three_definitions_and_some_examples():
-    assert len(CRDS) == 3
+    assert len(CRDS) == len(CRDS_WITH_RULES) == 3
     assert EXAMPLES
 
 
@@ -29,3 +33,12 @@ def test_an_unknown_field_in_an_example_is_refused(release: Cluster, file):
     text = file.read_text().replace("\nspec:", "\nspec:\n  typo: true", 1)
     printed = release.kubectl("apply", "--dry-run=server", "-f", "-", stdin=text, check=False)
     assert "typo" in printed
+
+
+@pytest.mark.parametrize("mode", ["client", "server"])
+@pytest.mark.parametrize("file", CRDS_WITH_RULES, ids=lambda file: file.name)
+def test_kubectl_accepts_rules_where_the_server_knows_them_and_names_them_elsewhere(release: Cluster, file, mode):
+    minor = int(re.sub(r"\D", "", json.loads(release.kubectl("version", "-o", "json"))["serverVersion"]["minor"]))
+    printed = release.kubectl("apply", f"--dry-run={mode}", "-f", file, check=False)
+    assert ("dry run)" in printed) == (minor >= 25), printed
+    assert ('unknown field "x-kubernetes-validations"' in printed) == (minor < 25), printed

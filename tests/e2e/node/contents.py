@@ -46,8 +46,7 @@ async def service_account_files(kube: Kube, pod: Object) -> dict[str, bytes]:
     }
     answer = await kube.create(f"{base}/serviceaccounts/{account}/token", request)
     token = answer["status"]["token"]
-    ca = kube.ca.read_bytes()
-    cluster = {"server": kube.server, "certificate-authority-data": base64.b64encode(ca).decode()}
+    cluster = {"server": kube.server, "certificate-authority-data": base64.b64encode(kube.ca).decode()}
     context = {"cluster": "in", "user": account, "namespace": metadata["namespace"]}
     document = {
         "apiVersion": "v1",
@@ -59,7 +58,7 @@ async def service_account_files(kube: Kube, pod: Object) -> dict[str, bytes]:
     }
     return {
         "token": token.encode(),
-        "ca.crt": ca,
+        "ca.crt": kube.ca,
         "namespace": metadata["namespace"].encode(),
         "kubeconfig": yaml.safe_dump(document).encode(),
     }
