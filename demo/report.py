@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -49,7 +50,7 @@ def phase_rows(answers: Sequence[Answer], phases: Sequence[Phase]) -> list[dict[
 
 def show_phases(console: Console, lines: Sequence[dict[str, float | str]]) -> None:
     """Print the table of the run."""
-    table = Table(title="What happened", title_justify="left")
+    table = Table(title="What happened", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     columns = {
         "phase": ("", "{}"),
         "sent_per_s": ("sent/s", "{:.0f}"),
@@ -89,7 +90,7 @@ def plot_burst(
     times = [time for time, _ in slices]
     rate.step(times, [len(group) / width_s for _, group in slices], where="mid", color=INK)
     rate.set_ylabel("texts sent / s")
-    rate.set_ylim(bottom=0)
+    rate.set_ylim(bottom=0, top=1.25 * max(len(group) / width_s for _, group in slices))
     good = [answer for answer in answers if answer.status == 200]
     latency.scatter(
         [answer.due_s for answer in good], [1000 * answer.latency_s for answer in good], s=4, color=SOFT, lw=0
@@ -104,7 +105,7 @@ def plot_burst(
     latency.axhline(1000 * objective_s, color=INK, ls="--", lw=1, label=f"objective {1000 * objective_s:g} ms")
     latency.set_ylabel("latency, ms")
     latency.set_yscale("log")
-    latency.legend(loc="upper right", frameon=False)
+    latency.legend(loc="lower right", frameon=False, ncols=2)
     students.scatter([a.due_s for a in good], [a.students for a in good], s=5, color=INK, lw=0, alpha=0.3)
     students.set_ylabel("students")
     students.set_yticks(range(1, full + 1))

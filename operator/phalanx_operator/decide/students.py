@@ -81,6 +81,7 @@ def decide_students(
         ceiling=bounded.ceiling,
         now=now,
     )
+    bounded = _blame_the_load_that_rose(policy, bounded, load)
     step = _overloaded(bounded, load) or _missed(policy, bounded, load) or _headroom(policy, bounds, bounded, load)
     return _only_recommended(step, bounded) if policy.recommend_only else step
 
@@ -120,7 +121,7 @@ def _missed(policy: CutPolicy, state: StudentsState, load: _Load) -> _Step | Non
     numbers = f"p99 {format_duration(load.p99_s)}, objective {format_duration(policy.objective_p99_s)}"
     if _since(state, load) < policy.settle_s:
         return _stay(state, DecisionReason.COOLING_DOWN, f"{numbers}; the last change does not show in full yet")
-    missed = Missed(students=load.ceiling, tokens_per_s=load.tokens_per_s, p99_s=load.p99_s)
+    missed = Missed(students=load.ceiling, tokens_per_s=load.tokens_per_s, p99_s=load.p99_s, at=load.now)
     return _lower(replace(state, missed=missed), load, DecisionReason.OBJECTIVE_MISSED, numbers)
 
 
@@ -149,6 +150,15 @@ def _headroom(policy: CutPolicy, bounds: Bounds, state: StudentsState, load: _Lo
         return _stay(state, DecisionReason.COOLING_DOWN, f"{busy}; the last change is too recent to add one")
     raised = replace(state, ceiling=more, lowered=more < bounds.top, changed_at=load.now)
     return Decision(state=raised, action=Action.RAISE, reason=DecisionReason.HEADROOM, message=busy)
+
+
+def _blame_the_load_that_rose(policy: CutPolicy, state: StudentsState, load: _Load) -> StudentsState:
+    """The mean over a window lags behind a burst, its p99 does not: what the mean shows until a window after the miss
+    belongs to it. Else the calm before a burst is taken for the load that was too much, and nobody comes back."""
+    missed = state.missed
+    if missed is None or load.now - missed.at > policy.cool_down_s or load.tokens_per_s <= missed.tokens_per_s:
+        return state
+    return replace(state, missed=replace(missed, tokens_per_s=load.tokens_per_s))
 
 
 def _would_miss(missed: Missed | None, students: int, load: _Load, policy: CutPolicy) -> bool:

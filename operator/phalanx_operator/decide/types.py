@@ -103,11 +103,12 @@ class ArtifactFacts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Missed:
-    """A number of students whose p99 missed the objective, the load at which it did, and the p99."""
+    """A number of students whose p99 missed the objective, the load at which it did, the p99, and when that was."""
 
     students: int
     tokens_per_s: float
     p99_s: float
+    at: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

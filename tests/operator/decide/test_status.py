@@ -305,7 +305,7 @@ def test_decisions_survive_a_restart_of_the_operator_through_the_status():
         ceiling=2,
         lowered=True,
         changed_at=5.0,
-        missed=Missed(students=3, tokens_per_s=1.0, p99_s=1.0),
+        missed=Missed(students=3, tokens_per_s=1.0, p99_s=1.0, at=0.0),
     )
     seen = view(
         worker("a", served=plan(Cut(students_ceiling=2, thresholds=(0.1,)))),

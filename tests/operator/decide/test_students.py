@@ -164,9 +164,9 @@ def test_an_idle_ensemble_gets_its_students_back_without_a_p99():
 
 def test_a_number_that_missed_the_objective_waits_for_less_load():
     missed = decide(at(3), load(100.0, 0.2)).state
-    later = replace(missed, changed_at=NOW - 100)
-    assert decide(later, load(90.0)).reason is DecisionReason.WITHIN_OBJECTIVE
-    assert decide(later, load(69.0)).action is Action.RAISE
+    old = replace(missed, changed_at=NOW - 100, missed=replace(missed.missed, at=NOW - 100))
+    assert decide(old, load(90.0)).reason is DecisionReason.WITHIN_OBJECTIVE
+    assert decide(old, load(69.0)).action is Action.RAISE
 
 
 def test_at_the_floor_nothing_is_dropped_and_the_reason_says_so():
@@ -222,3 +222,22 @@ def test_a_number_that_missed_an_objective_is_tried_again_when_the_objective_is_
         lowered.state, load(100.0), policy=replace(POLICY, objective_p99_s=1.0), now=later, observation=fresh
     )
     assert relaxed.action is Action.RAISE
+
+
+def later(seconds: float) -> dict[str, object]:
+    """Fresh metrics at another time."""
+    return {"now": NOW + seconds, "observation": replace(FRESH, at=NOW + seconds)}
+
+
+def test_a_burst_that_the_mean_shows_late_does_not_keep_students_away_in_the_calm_after_it():
+    missed = decide(at(4), load(400.0, p99=0.08)).state
+    assert missed.ceiling == 3
+    burst = decide(missed, load(1200.0, p99=0.08), **later(5)).state
+    calm = decide(burst, load(400.0, p99=0.01), **later(100))
+    assert (calm.action, calm.state.ceiling) == (Action.RAISE, 4)
+
+
+def test_load_that_rises_long_after_a_miss_is_not_blamed_for_it():
+    missed = decide(at(4), load(400.0, p99=0.08)).state
+    state = decide(missed, load(1000.0, p99=0.045), **later(2 * POLICY.cool_down_s)).state
+    assert state.missed == missed.missed
