@@ -42,8 +42,13 @@ class Loop:
         self._changed.set()
 
     async def run(self) -> None:
-        """Sweep, now and whenever something changed; ends all rounds when cancelled."""
+        """Sweep whenever something changed, and from time to time; ends all rounds when cancelled.
+
+        The first sweep waits for the first mark. Marks come once the store is complete: a sweep of half a store would
+        refuse ensembles whose pool was not read yet.
+        """
         try:
+            await self._changed.wait()
             while True:
                 self._changed.clear()
                 await self._sweep()

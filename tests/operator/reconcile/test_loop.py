@@ -43,11 +43,27 @@ async def test_rounds_run_for_pools_that_exist_and_a_sweep_for_the_rest():
     await asyncio.gather(task, return_exceptions=True)
 
 
+async def test_nothing_is_refused_before_the_store_is_complete():
+    cluster = MemoryCluster(ensemble())
+    loop = loop_of(cluster, [])
+    task = asyncio.create_task(loop.run())
+    await asyncio.sleep(1000)
+    assert cluster.writes == []
+    assert loop.problem() == ""
+    cluster.put(pool())
+    loop.mark(POOL)
+    await asyncio.sleep(5)
+    assert cluster.writes == [], "it belongs to a pool, whose round is to judge it"
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
 async def test_a_sweep_that_fails_ends_nothing(caplog):
     cluster = MemoryCluster(ensemble(pool="none"))
     cluster.refuse = {"status"}
     loop = loop_of(cluster, [])
     task = asyncio.create_task(loop.run())
+    loop.mark(POOL)
     await asyncio.sleep(1)
     assert "resources without a pool" in caplog.text
     cluster.refuse = set()
@@ -62,6 +78,7 @@ async def test_a_sweep_that_fails_ends_nothing(caplog):
 async def test_a_loop_that_stopped_is_a_problem():
     loop = loop_of(MemoryCluster(), [])
     task = asyncio.create_task(loop.run())
+    loop.mark(POOL)
     await asyncio.sleep(1)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
