@@ -28,10 +28,12 @@ Changed = Callable[["PodProcess"], None]
 class PodProcess:
     """One running pod. `status` is always current; `on_change` is called after each change of it."""
 
-    def __init__(self, manifest: Manifest, *, folder: Path, supervisor: Supervisor) -> None:
+    def __init__(self, manifest: Manifest, *, folder: Path, supervisor: Supervisor, on_change: Changed | None) -> None:
         self.manifest = manifest
         self.folder = folder
         self._supervisor = supervisor
+        if on_change is not None:
+            supervisor.changed = lambda: on_change(self)
         self._task = asyncio.create_task(supervisor.run(), name=f"pod {self.name}")
 
     def __repr__(self) -> str:
@@ -124,7 +126,6 @@ class ProcessRunner:
         port = launch.port_of(launch.container_of(pod)) if port is None else port
         mounts = volumes.mount(pod, contents, folder)
         plan = launch.plan_launch(pod, mounts=mounts, contents=contents, host=host, port=port)
-        handle: list[PodProcess] = []
         supervisor = Supervisor(
             pod,
             argv=plan.argv,
@@ -133,7 +134,5 @@ class ProcessRunner:
             port=port,
             folder=folder,
             backoff=self._backoff,
-            changed=lambda: on_change(handle[0]) if on_change and handle else None,
         )
-        handle.append(PodProcess(pod, folder=folder, supervisor=supervisor))
-        return handle[0]
+        return PodProcess(pod, folder=folder, supervisor=supervisor, on_change=on_change)

@@ -35,14 +35,14 @@ class Supervisor:
         port: int,
         folder: Path,
         backoff: Backoff,
-        changed: Callable[[], None],
     ) -> None:
         container = container_of(pod)
         self._probes = _probes_of(container, port)
         self._restart_policy = pod["spec"].get("restartPolicy", "Always")
         self._grace_s = float(pod["spec"].get("terminationGracePeriodSeconds", _DEFAULT_GRACE_S))
         self._argv, self._env, self._folder = argv, env, folder
-        self._backoff, self._changed = backoff, changed
+        self._backoff = backoff
+        self.changed: Callable[[], None] = lambda: None
         self._stopping = asyncio.Event()
         self.host, self.port = host, port
         self.log = folder / "output.log"
@@ -107,7 +107,7 @@ class Supervisor:
         status = replace(self.status, **changes)
         if status != self.status:
             self.status = status
-            self._changed()
+            self.changed()
 
 
 def _probes_of(container: Manifest, port: int) -> dict[str, Probe]:
