@@ -51,7 +51,8 @@ def test_unknown_names_and_bad_values_are_refused_by_name(
 
 
 def test_what_the_operator_sets_in_a_pod_is_understood() -> None:
-    read_settings({name: "8" if name != "PHALANX_DEVICE" else "auto" for name in OPERATOR_ENV})
+    settings = read_settings({name: "8" if name != "PHALANX_DEVICE" else "cpu" for name in OPERATOR_ENV})
+    assert (settings.port, settings.adapter_slots, settings.device) == (8, 8, "cpu")
 
 
 def test_every_setting_is_documented_under_it() -> None:
