@@ -50,7 +50,10 @@ def load(paths: Iterable[Path]) -> Loaded:
     for path in paths:
         try:
             documents = [doc for doc in yaml.safe_load_all(path.read_text()) if doc is not None]
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        except OSError as error:
+            faults.append(f"{path}: {error.strerror}")
+            continue
+        except (UnicodeDecodeError, yaml.YAMLError) as error:
             faults.append(f"{path}: {' '.join(str(error).split())}")
             continue
         for document in documents:
@@ -77,7 +80,7 @@ def _take(document: Any, path: Path, loaded: Loaded) -> Iterator[str]:
     elif api_version.partition("/")[0] != GROUP:
         loaded.skipped.append(name)
     elif api_version != API_VERSION or kind not in KIND_NAMES:
-        yield f"{name}: is not one of {', '.join(KIND_NAMES)} of {API_VERSION}"
+        yield f"{name}: apiVersion, kind: {api_version} {kind} is none of {', '.join(KIND_NAMES)} of {API_VERSION}"
     else:
         obj = with_defaults(kind, _resolved(document, path.parent))
         issues = find_issues(kind, obj)

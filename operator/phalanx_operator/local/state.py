@@ -77,7 +77,15 @@ class StateDir:
 
 
 def read_state(path: Path) -> dict[str, Any] | None:
-    """The state of a running `phalanx up`; None if none runs there."""
+    """The state of a running `phalanx up`; None if none runs there, even if a killed one left its file."""
+    try:
+        with (path / "lock").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return None
+    except BlockingIOError:
+        pass  # its holder runs
+    except FileNotFoundError:
+        return None
     try:
         state: dict[str, Any] = json.loads((path / "status.json").read_text())
     except FileNotFoundError:

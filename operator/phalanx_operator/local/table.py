@@ -43,10 +43,6 @@ def _reason(ensemble: View) -> str:
     return f"{decision['reason']}: {decision['message']}" if decision and is_ready(ensemble) else _why(ensemble)
 
 
-def _reason_line(ensemble: View) -> Text:
-    return Text(f"{ensemble['name']}: {_reason(ensemble)}", "" if is_ready(ensemble) else "yellow")
-
-
 def _row(ensemble: View) -> tuple[Text | str, ...]:
     ready = is_ready(ensemble)
     workers = ensemble["workers"]
@@ -74,7 +70,7 @@ def _students(ensemble: View) -> str:
 def _pool_line(pool: View) -> str:
     state = "ready" if is_ready(pool) else _why(pool)
     restarts = sum(pod["restarts"] for pod in pool["pods"])
-    again = f", {restarts} restarts" if restarts else ""
+    again = f", {restarts} restart{'s' if restarts > 1 else ''}" if restarts else ""
     return f"{pool['name']} at {pool['url']}: {pool['ready_replicas']}/{pool['replicas']} workers{again}, {state}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -77,7 +78,7 @@ class Up:
             OSError: a port is taken.
         """
         self._stamp = _stamp(self._options.paths)
-        await self._take(files.load(self._options.paths))
+        await self.take(files.load(self._options.paths))
         loop = asyncio.create_task(self._loop.run(), name="loop")
         try:
             while not stop.is_set():
@@ -109,26 +110,36 @@ class Up:
             return
         self._stamp = stamp
         try:
-            await self._take(files.load(self._options.paths))
+            await self.take(files.load(self._options.paths))
         except (files.FilesError, OSError) as error:
             for fault in str(error).splitlines():
                 self._say(f"kept what was there before: {fault}")
 
-    async def _take(self, loaded: files.Loaded) -> None:
-        """Make the files' resources all there are."""
+    async def take(self, loaded: files.Loaded) -> None:
+        """Make the files' resources all there are. Raises OSError if a new pool's port is taken."""
         for skipped in loaded.skipped:
             self._say(f"skipped {skipped}: it has no meaning without a cluster")
         pools = {ref_of(obj).key for obj in loaded.objects if obj["kind"] == "ServingPool"}
         for key in sorted(pools - self._urls.keys(), key=str):
-            port = self._options.port + len(self._urls) if self._options.port else 0
-            host, port = await self._cluster.open_front(key, port=port)
-            self._urls[key] = f"http://{host}:{port}"
+            self._urls[key] = await self._open(key)
             self._say(f"pool {key.name} at {self._urls[key]}")
         changed = self._cluster.write(loaded.objects)
         for key in self._urls.keys() - pools:
             del self._urls[key]
             await self._cluster.close_pool(key)
         self._say(f"{len(loaded.objects)} resources, {changed} changed")
+
+    async def _open(self, pool: Key) -> str:
+        """Listen for a pool's clients at the first port that no other pool has. Raises OSError if it is taken."""
+        used = {int(url.rpartition(":")[2]) for url in self._urls.values()}
+        first = self._options.port
+        port = next((port for port in range(first, 65536) if port not in used), 0) if first else 0
+        try:
+            host, port = await self._cluster.open_front(pool, port=port)
+        except OSError as error:
+            problem = os.strerror(error.errno) if error.errno else str(error)
+            raise OSError(f"pool {pool.name}: port {port}: {problem}; choose another with --port") from error
+        return f"http://{host}:{port}"
 
     async def _view(self) -> View:
         """The state file's content."""

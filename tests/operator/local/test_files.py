@@ -50,8 +50,8 @@ def test_every_fault_is_named_with_file_resource_and_field(tmp_path):
     [
         ("a: [", "while parsing"),
         ("- a list\n", "has no kind"),
-        ("kind: ServingPool\nmetadata: {name: a}\napiVersion: phalanx.dev/v2\n", "ServingPool a: is not one of"),
-        ("kind: Pool\nmetadata: {name: a}\napiVersion: phalanx.dev/v1alpha1\n", "Pool a: is not one of ServingPool"),
+        ("kind: ServingPool\nmetadata: {name: a}\napiVersion: phalanx.dev/v2\n", "phalanx.dev/v2 ServingPool is none"),
+        ("kind: Pool\nmetadata: {name: a}\napiVersion: phalanx.dev/v1alpha1\n", "phalanx.dev/v1alpha1 Pool is none"),
         ("kind: ServingPool\nmetadata: a\napiVersion: phalanx.dev/v1alpha1\nspec: {}\n", "metadata"),
         ("kind: ServingPool\napiVersion: phalanx.dev/v1alpha1\nspec: {}\n", "metadata"),
         ("kind: Secret\napiVersion: v1\nmetadata: {}\n", "metadata.name"),

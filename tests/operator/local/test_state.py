@@ -83,6 +83,13 @@ def test_nothing_is_left_behind_but_logs_that_were_asked_for(tmp_path):
     assert (tmp_path / "copy.json").read_text()
 
 
+def test_what_a_killed_one_left_is_not_taken_for_one_that_runs(tmp_path):
+    tmp_path.joinpath("status.json").write_text('{"at": 1}')
+    assert read_state(tmp_path) is None
+    tmp_path.joinpath("lock").touch()
+    assert read_state(tmp_path) is None
+
+
 def test_a_folder_that_cannot_be_made_is_told_with_what_to_do(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StateDirError, match="--state-dir"), StateDir(tmp_path / "file" / "s", keep_logs=False):
