@@ -117,7 +117,11 @@ def adapter_status(adapter: TenantAdapter, *, view: PoolView, previous: Mapping[
 
 
 def decision_status(decision: Decision[Any], *, previous: Mapping[str, Any] | None, now: str) -> Manifest:
-    """A decision as JSON. One that changes nothing, for the same reason as before, stays as it was written."""
+    """A decision as JSON. One that changes nothing, for the same reason as before, stays as it was written.
+
+    A hold keeps its time only: its sentence says what is missing, and has to be true of now. It carries no numbers that
+    would change in every round.
+    """
     shown = {
         "action": str(decision.action),
         "reason": str(decision.reason),
@@ -126,7 +130,7 @@ def decision_status(decision: Decision[Any], *, previous: Mapping[str, Any] | No
     }
     moves = decision.action in (Action.RAISE, Action.LOWER)
     if not moves and previous and all(previous.get(key) == shown[key] for key in ("action", "reason")):
-        return dict(previous)
+        return {**shown, "time": previous.get("time", now)} if decision.action is Action.HOLD else dict(previous)
     return shown
 
 

@@ -287,6 +287,15 @@ def test_a_decision_that_says_the_same_keeps_its_sentence_and_time():
     assert decision_status(moved, previous=decision_status(moved, previous=None, now=NOW), now=LATER)["time"] == LATER
 
 
+def test_a_hold_keeps_its_time_and_says_what_is_missing_now():
+    def hold(message: str) -> Decision[None]:
+        return Decision(state=None, action=Action.HOLD, reason=DecisionReason.METRICS_MISSING, message=message)
+
+    first = decision_status(hold("no worker is ready"), previous=None, now=NOW)
+    again = decision_status(hold("the rate of tokens is unknown"), previous=first, now=LATER)
+    assert again == {**first, "message": "the rate of tokens is unknown"}
+
+
 def test_a_refused_resource_shows_every_fault_and_nothing_else():
     error = SpecError(
         [SpecIssue("metadata.name", "too long", Reason.INVALID_NAME), SpecIssue("spec.pool", "is required")]
