@@ -12,6 +12,8 @@ import click
 
 from phalanx_contract.errors import ContractError
 
+LEVELS = click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False)
+
 
 @click.command("serve")
 @click.option("--artifact", type=click.Path(path_type=Path), help="Serve this artifact's folder, with no plan.")
@@ -26,7 +28,7 @@ from phalanx_contract.errors import ContractError
 @click.option("--dtype", type=click.Choice(["auto", "fp32", "bf16"]), help="Number format of the weights.")
 @click.option("--threads", type=int, help="CPU threads of a forward pass; 0 takes all cores.")
 @click.option("--set", "more", multiple=True, metavar="NAME=VALUE", help="Any other setting of the worker.")
-@click.option("--log-level", default="INFO", show_default=True, help="How much to log.")
+@click.option("--log-level", type=LEVELS, default="INFO", show_default=True, help="How much to log.")
 def command(
     artifact: Path | None,
     name: str,
@@ -36,7 +38,8 @@ def command(
     **options: str | int | None,
 ) -> None:
     """Run one worker: serve the plan in a folder, or with --artifact a single model."""
-    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    extra: dict[str, object] = {**_settings(more)}
+    logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # Before torch loads its threads: spinning ones starve tokenizer and event loop on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # One request's texts stay on one tokenizer thread: more would take the cores from the engine.
@@ -46,12 +49,13 @@ def command(
     from phalanx_server.settings import read_settings
     from phalanx_server.standalone import OBJECTIVE_S, standalone_plan
 
-    extra = dict(item.partition("=")[::2] for item in more)
-    if artifact is not None and options["cache_dir"] is None and "PHALANX_CACHE_DIR" not in os.environ:
-        options["cache_dir"] = str(_user_cache())
+    extra |= {option: value for option, value in options.items() if value is not None}
+    if artifact is not None and "PHALANX_CACHE_DIR" not in os.environ:
+        extra.setdefault("cache_dir", str(_user_cache()))
     try:
-        settings = read_settings(os.environ, **{**extra, **options})
-        plan = standalone_plan(artifact, name=name, objective_s=objective or OBJECTIVE_S) if artifact else None
+        settings = read_settings(os.environ, **extra)
+        objective_s = OBJECTIVE_S if objective is None else objective
+        plan = standalone_plan(artifact, name=name, objective_s=objective_s) if artifact else None
         code = asyncio.run(run(settings, plan=plan, announce=lambda url: click.echo(f"serving on {url}")))
     except (ContractError, GridError, ValueError, OSError) as error:
         raise click.ClickException(str(error)) from error
@@ -59,6 +63,14 @@ def command(
     logging.shutdown()
     # A loader thread may hang in a dead store's download; a normal exit would wait for it.
     os._exit(code)
+
+
+def _settings(texts: tuple[str, ...]) -> dict[str, str]:
+    """Settings by name, of `NAME=VALUE` texts."""
+    for text in texts:
+        if "=" not in text:
+            raise click.UsageError(f"--set {text}: write NAME=VALUE, such as batch_texts=32")
+    return dict(text.split("=", 1) for text in texts)
 
 
 def _user_cache() -> Path:

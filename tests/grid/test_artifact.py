@@ -235,18 +235,19 @@ def test_a_manifest_that_leaves_a_file_out_is_refused_by_its_name(artifact: Path
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda m: m.update(format="phalanx.grid/v2"), r"\$\.format"),
-        (lambda m: m.update(kind="other"), r"\$\.kind"),
+        (lambda m: m.update(format="phalanx.grid/v2"), "format: "),
+        (lambda m: m.update(kind="other"), "kind: "),
         (lambda m: m.update(colour="red"), "colour"),
-        (lambda m: m["geometry"].update(students=99), r"\$\.geometry\.students"),
+        (lambda m: m["geometry"].update(students=99), r"geometry\.students"),
         (lambda m: m["geometry"].update(depth=1), "depth"),
-        (lambda m: m["geometry"].update(hidden=17), r"\$\.geometry"),
+        (lambda m: m["geometry"].update(hidden=17), "geometry"),
         (lambda m: m.update(labels=["a", "b"]), "2 labels for 4 classes"),
         (lambda m: m.update(labels=[]), "do not agree"),
         (lambda m: m.update(task="embedding"), "do not agree"),
+        (lambda m: m.update(max_tokens=2), "max_tokens 2 leaves no room"),
         (lambda m: m.update(max_tokens=29), "max_tokens 29 exceeds 28 positions"),
         (lambda m: m["files"]["tokenizer.json"].update(sha256="xyz"), "sha256"),
-        (lambda m: m["accuracy"].update(rows_evaluated=-1), r"\$\.accuracy\.rows_evaluated"),
+        (lambda m: m["accuracy"].update(rows_evaluated=-1), r"accuracy\.rows_evaluated"),
     ],
 )
 def test_a_manifest_is_read_strictly(change: Callable[[dict[str, Any]], None], message: str, artifact: Path) -> None:

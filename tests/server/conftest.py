@@ -14,6 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from phalanx_contract.plan import Adapter, ApiKey, Cut, Plan, hash_plan
 from phalanx_server.http.app import make_app
+from phalanx_server.http.protocol_faults import log as http_log
 from phalanx_server.settings import Settings
 from phalanx_server.worker import Worker
 from tests.server.artifacts import Saved, ensemble, make_plan, save_ensemble, save_tenant
@@ -118,7 +119,7 @@ def start(settings: Settings) -> Start:
             Settings(**{**{name: getattr(settings, name) for name in settings.__struct_fields__}, **changes})
         )
         server = TestServer(make_app(worker))
-        await server.start_server()
+        await server.start_server(logger=http_log)
         worker.start(plan)
         client: TestClient[Any, Any] = TestClient(server)
         try:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.server.artifacts import TEXTS, ensemble, make_plan
+from phalanx_contract.plan import Adapter
+from tests.server.artifacts import TEXTS, ensemble, make_plan, save_tenant
 from tests.server.conftest import Running, Shop, Start
 from tests.server.waiting import until
 
@@ -95,7 +98,9 @@ async def test_a_long_text_is_cut_if_the_client_says_so(shop: Shop, start: Start
         status, _, headers = await running.post(PREDICT, {"inputs": LONG, "truncate": True})
         body = {**tensor(data=[LONG]), "parameters": {"truncate": True}}
         also, _, _ = await running.post(INFER, body)
-    assert (status, also) == (200, 200)
+        openai, _, _ = await running.post(OPENAI, {"input": LONG, "model": "films", "truncate": True})
+        null, _, _ = await running.post(PREDICT, {"inputs": LONG, "truncate": None})
+    assert (status, also, openai, null) == (200, 200, 200, 422)
     assert headers["x-compute-tokens"] == "32"
 
 
@@ -115,10 +120,43 @@ async def test_a_chunked_body_is_measured_as_it_comes(shop: Shop, start: Start) 
 
 
 async def test_the_wrong_method_is_405(shop: Shop, start: Start) -> None:
+    async with start(shop.plan()) as running, running.client.get(PREDICT) as response:
+        assert response.status == 405
+        assert response.headers["Allow"] == "POST"
+        assert (await response.json())["error_type"] == "Validation"
+
+
+async def test_a_tenant_without_labels_gives_embeddings_alone(shop: Shop, start: Start, tmp_path: Path) -> None:
+    mute = save_tenant(tmp_path / "mute", shop.base, labels=(), seed=4)
+    plan = make_plan(ensemble("films", shop.base, adapters=[Adapter(name="mute", artifact=mute.artifact)]))
+    async with start(plan) as running:
+        status, body, _ = await running.post("/v2/models/films:mute/infer", tensor())
+        asked, _, _ = await running.post("/v2/models/films:mute/infer", {**tensor(), "outputs": [{"name": "label"}]})
+    assert (status, asked) == (200, 400)
+    assert [output["name"] for output in body["outputs"]] == ["embedding"]
+
+
+NOT_HTTP = {
+    "a body that is not in its encoding": b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    b"Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\nplain",
+    "a path without end": b"GET /" + b"a" * 10_000 + b" HTTP/1.1\r\n\r\n",
+    "another protocol": b"\x16\x03\x01\x02\x00\x01\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("sent", NOT_HTTP.values(), ids=NOT_HTTP)
+async def test_bytes_that_are_not_http_get_400_and_leave_no_traceback(
+    shop: Shop, start: Start, sent: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
     async with start(shop.plan()) as running:
-        status, body = await running.get(PREDICT)
-    assert status == 405
-    assert body["error_type"] == "Validation"
+        reader, writer = await asyncio.open_connection(running.client.host, running.client.port)
+        writer.write(sent)
+        assert (await reader.readline()).startswith((b"HTTP/1.1 400", b"HTTP/1.0 400"))
+        await reader.read()
+        writer.close()
+        await healthy(running)
+    assert not [record for record in caplog.records if record.levelname == "ERROR" or record.exc_info]
 
 
 async def test_two_ensembles_need_a_name(shop: Shop, start: Start) -> None:

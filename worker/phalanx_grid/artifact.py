@@ -92,7 +92,10 @@ def load_artifact(
     grid.to(device)
     if dtype is not None:
         cast(grid, dtype)
-    tokenizer = Tokenizer.load(Path(path), manifest.max_tokens)
+    try:
+        tokenizer = Tokenizer.load(Path(path), manifest.max_tokens)
+    except ValueError as error:
+        raise ArtifactCorrupt(str(error), file=MANIFEST) from error
     if tokenizer.vocab > manifest.geometry.vocab:
         message = f"gives ids up to {tokenizer.vocab - 1}, the grid embeds {manifest.geometry.vocab}"
         raise ArtifactCorrupt(message, file=TOKENIZER_FILE)

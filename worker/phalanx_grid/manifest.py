@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from phalanx_contract.errors import FieldError
 from phalanx_contract.limits import MAX_STUDENTS
 from phalanx_contract.plan import Digest, Hex64
 from phalanx_grid.errors import ArtifactCorrupt
@@ -119,7 +120,9 @@ def parse_manifest(data: bytes) -> Manifest:
     """
     try:
         manifest = msgspec.json.decode(data, type=EnsembleManifest | AdapterManifest)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except msgspec.DecodeError as error:
+        raise ArtifactCorrupt(str(FieldError.of(error)), file=MANIFEST) from error
+    except (UnicodeDecodeError, RecursionError) as error:
         raise ArtifactCorrupt(str(error), file=MANIFEST) from error
     expected = FILES[type(manifest)]
     for name in sorted(manifest.files.keys() ^ expected):

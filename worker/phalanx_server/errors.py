@@ -18,6 +18,7 @@ The protocols render these in their own shapes; the message is one line for the 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 
@@ -55,9 +56,13 @@ class NotFound(ServeError):
 
 
 class MethodNotAllowed(ServeError):
-    """The path exists, but not for this method."""
+    """The path exists, but not for this method. `allowed` are those it is for; they become the header Allow."""
 
     status = 405
+
+    def __init__(self, message: str, *, allowed: Iterable[str]) -> None:
+        self.allowed = tuple(sorted(allowed))
+        super().__init__(message)
 
 
 class TooLarge(ServeError):

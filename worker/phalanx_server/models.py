@@ -52,10 +52,5 @@ class Model:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Names of the base readout's classes."""
+        """Names of the base readout's classes; none for embeddings only."""
         return self.grid.labels
-
-    @property
-    def classes(self) -> int:
-        """Labels of the base readout; 0 for embeddings only."""
-        return self.grid.geometry.classes

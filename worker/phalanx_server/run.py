@@ -17,6 +17,7 @@ from aiohttp import web
 
 from phalanx_contract.plan import Plan
 from phalanx_server.http.app import make_app
+from phalanx_server.http.protocol_faults import log as http_log
 from phalanx_server.settings import Settings
 from phalanx_server.worker import Worker
 
@@ -28,7 +29,9 @@ async def run(settings: Settings, *, plan: Plan | None, announce: Callable[[str]
     stop, hurry = asyncio.Event(), asyncio.Event()
     _on_signals(stop, hurry)
     worker = Worker(settings)
-    runner = web.AppRunner(make_app(worker), handler_cancellation=True, access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(
+        make_app(worker), handler_cancellation=True, access_log=None, logger=http_log, shutdown_timeout=1.0
+    )
     await runner.setup()
     try:
         worker.start(plan)

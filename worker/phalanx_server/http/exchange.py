@@ -33,10 +33,11 @@ async def read_body(request: web.Request) -> bytes:
     """The body of a JSON request.
 
     Raises:
-        UnsupportedMedia, TooLarge: before a byte is read, where the headers tell. BadRequest: the body is broken off.
+        UnsupportedMedia, TooLarge: before a byte is read, where the headers tell. BadRequest: it cannot be read.
     """
     if request.content_type != "application/json":
-        raise UnsupportedMedia(f"the content type is {request.content_type!r}; send application/json")
+        sent = request.headers.get("Content-Type", "")
+        raise UnsupportedMedia(f"the content type is {sent[:64]!r}; send application/json")
     most = request.app[WORKER].settings.max_body_bytes
     if (request.content_length or 0) > most:
         raise TooLarge(f"the body has {request.content_length} bytes; at most {most}")
@@ -45,7 +46,7 @@ async def read_body(request: web.Request) -> bytes:
     except web.HTTPRequestEntityTooLarge as error:
         raise TooLarge(f"the body has more than {most} bytes") from error
     except web.RequestPayloadError as error:
-        raise BadRequest(f"the body cannot be read: {error}") from error
+        raise BadRequest("the body is broken off, or not in its Content-Encoding or Transfer-Encoding") from error
 
 
 def find(request: web.Request, model: str | None = None) -> Target:

@@ -18,7 +18,7 @@ async def infer(request: web.Request) -> web.Response:
     wanted_version = request.match_info.get("version")
     if wanted_version not in (None, oip.version(target.model.digest)):
         raise NotFound(f"version {wanted_version[:64]!r} is not served; there is {oip.version(target.model.digest)}")
-    call = oip.parse_infer(body, classes=len(target.labels) or target.model.classes, most=_most(request))
+    call = oip.parse_infer(body, classes=len(target.labels), most=_most(request))
     reply = await answer(request, target, call.query)
     return respond(oip.render_infer(call, reply), reply)
 

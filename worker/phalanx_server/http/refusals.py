@@ -71,7 +71,7 @@ def _of_http(request: web.Request, error: web.HTTPException) -> ServeError:
     if isinstance(error, web.HTTPNotFound):
         return NotFound(f"there is nothing at {request.path[:256]}")
     if isinstance(error, web.HTTPMethodNotAllowed):
-        return MethodNotAllowed(f"{request.method} is not for {request.path[:256]}")
+        return MethodNotAllowed(f"{request.method} is not for {request.path[:256]}", allowed=error.allowed_methods)
     if isinstance(error, web.HTTPRequestEntityTooLarge):
         return TooLarge("the body is too large")
     return BadRequest(error.reason or "bad request")
@@ -83,6 +83,8 @@ def _refuse(request: web.Request, error: ServeError) -> web.Response:
         headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, MethodNotAllowed):
+        headers["Allow"] = ", ".join(error.allowed)
     body = _renderer(request.path)(error)
     return web.Response(body=body, status=error.status, content_type="application/json", headers=headers)
 

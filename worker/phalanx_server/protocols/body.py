@@ -32,7 +32,7 @@ def decode(data: bytes, kind: type[Body], *, wrong_shape: type[ServeError]) -> B
 
 
 def check_texts(texts: Sequence[str], *, field: str, most: int, too_many: type[ServeError]) -> tuple[str, ...]:
-    """Refuse no texts, texts without a visible character, and more texts than one request may carry."""
+    """Refuse no texts, empty texts or ones of white space alone, and more texts than one request may carry."""
     if not texts:
         raise EmptyText(f"`{field}` cannot be empty")
     if len(texts) > most:

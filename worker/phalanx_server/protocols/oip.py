@@ -121,7 +121,7 @@ def render_infer(infer: Infer, reply: Reply) -> bytes:
 def _tensor(name: str, infer: Infer, reply: Reply) -> dict[str, Any]:
     count = len(reply.answers)
     if name == LABEL:
-        labels = [label_of(reply.labels, answer.probabilities) for answer in reply.answers]
+        labels = [_best(reply.labels, answer.probabilities) for answer in reply.answers]
         return {"name": name, "datatype": "BYTES", "shape": [count], "data": labels}
     if name == SCORES:
         raw = infer.parameters.raw_scores
@@ -142,10 +142,9 @@ def _made_by(reply: Reply) -> dict[str, str]:
     }
 
 
-def label_of(labels: tuple[str, ...], probabilities: tuple[float, ...]) -> str:
-    """The label with the highest probability; its number where the artifact names none."""
-    best = max(range(len(probabilities)), key=probabilities.__getitem__)
-    return labels[best] if best < len(labels) else str(best)
+def _best(labels: tuple[str, ...], probabilities: tuple[float, ...]) -> str:
+    """The label with the highest probability."""
+    return labels[max(range(len(labels)), key=probabilities.__getitem__)]
 
 
 def version(digest: str) -> str:

@@ -14,12 +14,16 @@ from phalanx_server.protocols.body import check_texts, decode, unit
 
 
 class EmbeddingsBody(msgspec.Struct, frozen=True, kw_only=True):
-    """The body. `dimensions` is understood in order to be refused: vectors are not cut."""
+    """The body. `dimensions` is understood in order to be refused: vectors are not cut.
+
+    `truncate` is not OpenAI's: it is what the other protocols have.
+    """
 
     input: str | list[str | int | list[int]]
     model: str
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: int | None = None
+    truncate: bool = False
 
 
 class Embeddings(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +35,7 @@ class Embeddings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_embeddings(data: bytes, *, most: int) -> Embeddings:
-    """Read a request; over-long texts are refused, not cut.
+    """Read a request.
 
     Raises:
         BadRequest: of any fault, naming the field.
@@ -43,7 +47,8 @@ def parse_embeddings(data: bytes, *, most: int) -> Embeddings:
     texts = [value for value in values if isinstance(value, str)]
     if len(texts) != len(values):
         raise BadRequest("input: token numbers are not supported; send text")
-    query = Query(texts=check_texts(texts, field="input", most=most, too_many=BadRequest), scores=False, embedding=True)
+    checked = check_texts(texts, field="input", most=most, too_many=BadRequest)
+    query = Query(texts=checked, scores=False, embedding=True, truncate=body.truncate)
     return Embeddings(query=query, model=body.model, encoding_format=body.encoding_format)
 
 

@@ -1,7 +1,7 @@
 """The dialect of text-embeddings-inference: `/predict`, `/embed`, `/info`.
 
 `inputs` is a text, a list of texts, or for /predict a list of lists of one text each. Pairs of texts ([["a", "b"]])
-are refused: a grid reads one sequence.
+are refused: a grid reads one sequence. `truncate` may be null, as TEI has it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class PredictBody(msgspec.Struct, frozen=True, kw_only=True):
 
     inputs: str | list[str | list[str]]
     raw_scores: bool = False
-    truncate: bool = False
+    truncate: bool | None = None
 
 
 class EmbedBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +35,7 @@ class EmbedBody(msgspec.Struct, frozen=True, kw_only=True):
 
     inputs: str | list[str]
     normalize: bool = True
-    truncate: bool = False
+    truncate: bool | None = None
 
 
 class Predict(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +62,7 @@ def parse_predict(data: bytes, *, most: int) -> Predict:
     body = decode(data, PredictBody, wrong_shape=Unprocessable)
     texts = [body.inputs] if isinstance(body.inputs, str) else [_one(value) for value in body.inputs]
     checked = check_texts(texts, field="inputs", most=most, too_many=Unprocessable)
-    query = Query(texts=checked, truncate=body.truncate)
+    query = Query(texts=checked, truncate=bool(body.truncate))
     return Predict(query=query, single=isinstance(body.inputs, str), raw_scores=body.raw_scores)
 
 
@@ -82,10 +82,7 @@ def render_predict(predict: Predict, reply: Reply) -> bytes:
 
 def _scores(reply: Reply, values: tuple[float, ...]) -> list[dict[str, Any]]:
     best_first = sorted(range(len(values)), key=lambda index: -values[index])
-    labels = reply.labels
-    return [
-        {"score": values[index], "label": labels[index] if index < len(labels) else str(index)} for index in best_first
-    ]
+    return [{"score": values[index], "label": reply.labels[index]} for index in best_first]
 
 
 def parse_embed(data: bytes, *, most: int) -> Embed:
@@ -93,7 +90,7 @@ def parse_embed(data: bytes, *, most: int) -> Embed:
     body = decode(data, EmbedBody, wrong_shape=Unprocessable)
     texts = [body.inputs] if isinstance(body.inputs, str) else body.inputs
     checked = check_texts(texts, field="inputs", most=most, too_many=Unprocessable)
-    query = Query(texts=checked, scores=False, embedding=True, truncate=body.truncate)
+    query = Query(texts=checked, scores=False, embedding=True, truncate=bool(body.truncate))
     return Embed(query=query, normalize=body.normalize)
 
 
