@@ -11,20 +11,24 @@
 - apiGroups: [phalanx.dev]
   resources: [servingpools/finalizers]
   verbs: [update]
-# The children of a ServingPool.
+# The children of a ServingPool: listed in every round and applied (which takes create and patch). They are deleted with
+# their owner, by the cluster; the operator itself removes plan parts that are left over.
 - apiGroups: [apps]
   resources: [deployments]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [list, watch, create, patch]
 - apiGroups: [""]
-  resources: [configmaps, services, serviceaccounts]
-  verbs: [get, list, watch, create, patch, delete]
+  resources: [services, serviceaccounts]
+  verbs: [list, create, patch]
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [list, create, patch, delete]
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
-  verbs: [get, list, watch, create, patch, delete]
+  verbs: [list, create, patch]
 # Workers: found, asked for their status, and touched by an annotation when their plan changes.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch, patch]
+  verbs: [list, watch, patch]
 # API keys of tenants, each by the name that its TenantAdapter gives.
 - apiGroups: [""]
   resources: [secrets]
