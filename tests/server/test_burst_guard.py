@@ -101,7 +101,7 @@ def test_what_others_need_of_the_device_counts() -> None:
     state = BurstState(students=1, calm_since_s=0.0)
     for others, students in ((0.6, 1), (0.1, 2)):
         demand = Demand(tokens=1, offered=sure(1000), others_load=sure(others))
-        assert pick_students(state, demand, ALL, capacity=FOUR, policy=POLICY, now_s=100).students == students
+        assert pick_students(state, demand, ALL, capacity=FOUR, policy=POLICY, now_s=0.7).students == students
 
 
 def test_a_spell_is_as_long_as_the_load_is_high() -> None:
@@ -119,7 +119,7 @@ def test_a_spell_is_as_long_as_the_load_is_high() -> None:
 
 
 @given(bounds, policies, st.floats(0, 1500))
-def test_calm_brings_back_all_students_one_by_one(bound: Bounds, policy: BurstPolicy, rate: float) -> None:
+def test_calm_brings_back_all_students(bound: Bounds, policy: BurstPolicy, rate: float) -> None:
     capacity = Capacity((Cost(fixed_s=1e-6, tokens_per_s=1e6),))
     roomy = replace(policy, objective_s=1.0, batch_s=0.1)
     state, now_s, seen = BurstState(students=bound.floor), 0.0, [bound.floor]
@@ -129,7 +129,18 @@ def test_calm_brings_back_all_students_one_by_one(bound: Bounds, policy: BurstPo
         seen.append(state.students)
         now_s += policy.raise_after_s + 0.001
     assert seen[-1] == bound.ceiling
-    assert all(0 <= later - earlier <= 1 for earlier, later in itertools.pairwise(seen))
+    assert all(earlier <= later for earlier, later in itertools.pairwise(seen))
+
+
+def test_under_load_students_come_back_one_by_one() -> None:
+    state, now_s, changes = BurstState(students=1), 0.0, [0.0]
+    while state.students < 4:
+        demand = Demand(tokens=1, offered=sure(1000))
+        after = pick_students(state, demand, ALL, capacity=FOUR, policy=POLICY, now_s=now_s)
+        assert after.students <= state.students + 1
+        changes += [now_s] if after.students > state.students else []
+        state, now_s = after, now_s + 0.01
+    assert min(later - earlier for earlier, later in itertools.pairwise(changes)) > 0.1
 
 
 @given(demands, bounds, capacities, policies)
@@ -200,3 +211,19 @@ def test_texts_that_were_refused_unread_count_as_long_as_those_before() -> None:
 
 def test_nothing_offered_is_nothing() -> None:
     assert Arrivals().rate(0.0) == NONE
+
+
+def test_after_a_pause_the_first_batch_has_all_students_again() -> None:
+    burst = Demand(tokens=100_000, offered=sure(100_000))
+    dropped = pick_students(None, burst, ALL, capacity=FOUR, policy=POLICY, now_s=0.0)
+    assert dropped.students == 1
+    calm = Demand(tokens=16, offered=sure(10))
+    later = pick_students(dropped, calm, ALL, capacity=FOUR, policy=POLICY, now_s=5.0)
+    assert later.students == 4
+
+
+def test_right_after_a_burst_students_stay_away_for_a_calm_spell() -> None:
+    burst = Demand(tokens=100_000, offered=sure(100_000))
+    dropped = pick_students(None, burst, ALL, capacity=FOUR, policy=POLICY, now_s=0.0)
+    soon = pick_students(dropped, Demand(tokens=16, offered=sure(1000)), ALL, capacity=FOUR, policy=POLICY, now_s=0.01)
+    assert soon.students == 1

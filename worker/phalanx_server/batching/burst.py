@@ -10,8 +10,8 @@ own batch holds those too:
 
 - Down, at once and as far as needed: latency(k) is too long, or arrivals *surely* exceed what is computed (load > 1).
   The second catches an overload whose queue is still short.
-- Up, by one student: with one more, latency(k) would leave a fourth of what is allowed, and arrivals are *at most* 0.75
-  of what would be computed, for a calm spell that is shorter the lower the load is.
+- Up, one student for each calm spell: with one more, latency(k) would leave a fourth of what is allowed, and arrivals
+  are *at most* 0.75 of what would be computed. The spell is shorter the lower the load is; a pause counts as calm.
 
 The queue alone cannot tell when a student may come back: with few students it is empty also while arrivals would fill
 it with one more. The gap between 1 and 0.75, and between what arrivals surely and at most are, is the hysteresis that
@@ -49,10 +49,11 @@ class BurstPolicy:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BurstState:
-    """Students of the latest batch, and since when one more could have run (None: it could not)."""
+    """Students of the latest batch, since when one more could have run (None: it could not), and when it began."""
 
     students: int
     calm_since_s: float | None = None
+    at_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,13 +92,22 @@ def pick_students(
     fitting = (k for k in range(current, bounds.floor, -1) if view.holds(k))
     most = next(fitting, bounds.floor)
     if most < current:
-        return BurstState(students=most)
-    if current == bounds.ceiling or not view.room(current + 1):
-        return BurstState(students=current)
-    since_s = now_s if state is None or state.calm_since_s is None else state.calm_since_s
-    if now_s - since_s < view.calm_s(current + 1):
-        return BurstState(students=current, calm_since_s=since_s)
-    return BurstState(students=current + 1, calm_since_s=now_s)
+        return BurstState(students=most, at_s=now_s)
+    since_s = _calm_since_s(state, now_s)
+    while current < bounds.ceiling and view.room(current + 1):
+        needed_s = view.calm_s(current + 1)
+        if now_s - since_s < needed_s:
+            return BurstState(students=current, calm_since_s=since_s, at_s=now_s)
+        current, since_s = current + 1, since_s + needed_s
+    return BurstState(students=current, at_s=now_s)
+
+
+def _calm_since_s(state: BurstState | None, now_s: float) -> float:
+    """Time without any batch is calm too: after a pause all students may be back at once."""
+    if state is None:
+        return now_s
+    known = state.calm_since_s if state.calm_since_s is not None else state.at_s
+    return now_s if known is None else min(known, now_s)
 
 
 @dataclass(frozen=True, slots=True)
