@@ -99,7 +99,7 @@ class Supervisor:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        message = problem or f"exited with {code}"
+        message = problem or f"exited with {code}; read {self.log}"
         self._set(pid=None, ready=False, started=False, exit_code=code, message=message)
         return code
 

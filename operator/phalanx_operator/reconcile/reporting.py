@@ -64,9 +64,9 @@ def moves(students: Decision[Any], exits: Decision[Any], *, applied: bool) -> It
 
 
 def turns(before: Manifest, after: Manifest) -> Iterator[Note]:
-    """Notes on conditions that turned: `Accepted` or `Loaded` failed, `Ready` came or went. Pure."""
+    """Notes on conditions that turned: `Accepted`, `Loaded` or `Available` failed, `Ready` came or went. Pure."""
     old, new = _by_type(before), _by_type(after)
-    for kind in (ConditionType.ACCEPTED, ConditionType.LOADED):
+    for kind in (ConditionType.ACCEPTED, ConditionType.LOADED, ConditionType.AVAILABLE):
         condition = new.get(kind, {})
         failed = condition.get("status") == ConditionStatus.FALSE and _is_failure(kind, condition)
         if failed and condition.get("reason") != old.get(kind, {}).get("reason"):

@@ -13,6 +13,8 @@ from phalanx_operator.observe.targets import is_ready
 
 _OVER: Final = ("Failed", "Succeeded")
 _STARTING: Final = ("ContainerCreating", "PodInitializing", "")
+_CRASHES: Final = 2
+"""So many restarts are no accident, if the last run failed too and the present one is not ready."""
 
 
 def worker_views(pods: Iterable[Manifest], reports: Mapping[str, WorkerStatus]) -> list[WorkerView]:
@@ -40,4 +42,8 @@ def _problem(status: Manifest) -> tuple[Reason | None, str]:
         waiting = (container.get("state") or {}).get("waiting")
         if waiting and waiting.get("reason", "") not in _STARTING:
             return Reason.WORKERS_CRASHING, f"{waiting['reason']}: {waiting.get('message', '')}".rstrip(": ")
+        ended, restarts = (container.get("lastState") or {}).get("terminated"), container.get("restartCount", 0)
+        # Between two back-offs it runs for a moment; it would turn to and fro between crashing and starting.
+        if ended and ended.get("exitCode") and restarts >= _CRASHES and not container.get("ready"):
+            return Reason.WORKERS_CRASHING, f"restarted {restarts} times, ended last with exit code {ended['exitCode']}"
     return None, ""

@@ -131,6 +131,22 @@ def test_what_is_wrong_with_a_pod_is_told():
     assert starting.problem is None
 
 
+@pytest.mark.parametrize(
+    ("restarts", "code", "ready", "crashes"),
+    [(2, 1, False, True), (1, 1, False, False), (2, 0, False, False), (5, 137, True, False)],
+)
+def test_a_worker_that_ends_again_and_again_crashes_also_while_it_runs_for_a_moment(restarts, code, ready, crashes):
+    container = {
+        "state": {"running": {}},
+        "lastState": {"terminated": {"exitCode": code}},
+        "restartCount": restarts,
+        "ready": ready,
+    }
+    (view,) = worker_views([pod("a", phase="Running", containerStatuses=[container])], {})
+    assert view.problem is (Reason.WORKERS_CRASHING if crashes else None)
+    assert not crashes or view.message == f"restarted {restarts} times, ended last with exit code {code}"
+
+
 def status(**conditions: tuple[str, str, str]) -> dict[str, Any]:
     return {
         "conditions": [
@@ -138,6 +154,13 @@ def status(**conditions: tuple[str, str, str]) -> dict[str, Any]:
             for kind, (value, reason, since) in conditions.items()
         ]
     }
+
+
+def test_workers_that_crash_from_their_start_are_an_event_and_those_that_start_are_none():
+    starting = status(Ready=("False", "NotAvailable", "1"), Available=("False", "WorkersStarting", "1"))
+    crashing = status(Ready=("False", "NotAvailable", "1"), Available=("False", "WorkersCrashing", "1"))
+    assert [(note.reason, note.warning) for note in turns(starting, crashing)] == [("WorkersCrashing", True)]
+    assert list(turns({}, starting)) == list(turns(crashing, crashing)) == []
 
 
 def test_becoming_ready_is_an_event_and_a_swap_to_a_new_plan_is_none():
