@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-BENCHMARKS = ("grid_cpu",)
+BENCHMARKS = ("grid_cpu", "demo")
 
 
 def main() -> None:

@@ -50,7 +50,9 @@ def phase_rows(answers: Sequence[Answer], phases: Sequence[Phase]) -> list[dict[
 
 def show_phases(console: Console, lines: Sequence[dict[str, float | str]]) -> None:
     """Print the table of the run."""
-    table = Table(title="What happened", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title="What happened", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0)
+    )
     columns = {
         "phase": ("", "{}"),
         "sent_per_s": ("sent/s", "{:.0f}"),
