@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.grid.builders import geometry, make_adapter, make_grid, make_tokenizer
 
 from phalanx_contract.worker import LoadReason
 from phalanx_grid import (
@@ -19,6 +18,7 @@ from phalanx_grid import (
     save_adapter,
     save_artifact,
 )
+from tests.grid.builders import geometry, make_adapter, make_grid, make_tokenizer
 
 BASE = "sha256:" + "a" * 64
 OTHER = "sha256:" + "b" * 64

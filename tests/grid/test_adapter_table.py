@@ -10,9 +10,9 @@ import torch
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from tests.grid.builders import geometry, make_adapter
 
 from phalanx_grid import AdapterNotLoaded, AdapterTable, AdapterTableFull, AdapterWeights
+from tests.grid.builders import geometry, make_adapter
 
 SHAPE = geometry(students=1, rows=1, hidden=4, ffn=4, heads=1)
 SLOTS = 3

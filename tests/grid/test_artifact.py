@@ -15,7 +15,6 @@ import safetensors.torch
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.grid.builders import batch_of, close, geometries, geometry, make_grid, make_tokenizer
 
 from phalanx_contract.worker import LoadReason
 from phalanx_grid import (
@@ -35,6 +34,7 @@ from phalanx_grid import (
 )
 from phalanx_grid.manifest import FileEntry, digest_of
 from phalanx_grid.store import write_artifact
+from tests.grid.builders import batch_of, close, geometries, geometry, make_grid, make_tokenizer
 
 ACCURACY = Accuracy(
     by_k=(StudentAccuracy(students=1, accuracy=0.8, low=0.7, high=0.9, agreement=0.95),),

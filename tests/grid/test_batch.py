@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 from hypothesis import given
-from tests.grid.builders import texts
 
 from phalanx_grid import Batch
+from tests.grid.builders import texts
 
 
 @given(texts())

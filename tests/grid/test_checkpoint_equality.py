@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from tests.grid.builders import make_tokenizer
 
 from phalanx_grid import Batch, import_checkpoint
 from phalanx_grid.relative import buckets
+from tests.grid.builders import make_tokenizer
 
 transformers = pytest.importorskip("transformers")
 pytestmark = pytest.mark.filterwarnings("default")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
-from tests.grid.builders import checkpoint_tensors, make_checkpoint
 
 from phalanx_grid import Batch, CheckpointError, import_checkpoint
+from tests.grid.builders import checkpoint_tensors, make_checkpoint
 
 
 def test_a_minimal_checkpoint_is_imported(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.grid.builders import batch_of, close, geometries, geometry, make_grid, texts
 
 from phalanx_grid import Geometry, Grid, cut, stack
+from tests.grid.builders import batch_of, close, geometries, geometry, make_grid, texts
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

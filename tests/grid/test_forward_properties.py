@@ -6,9 +6,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.grid.builders import MPNET, batch_of, close, geometries, geometry, make_grid, texts
 
 from phalanx_grid import Batch, FinalStep, Geometry, Grid, RampStep, cast, cut
+from tests.grid.builders import MPNET, batch_of, close, geometries, geometry, make_grid, texts
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SEEDS = st.integers(0, 2**16)

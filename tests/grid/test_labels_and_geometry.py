@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 from hypothesis import given
-from tests.grid.builders import MPNET, geometries, geometry
 
 from phalanx_grid import Geometry, Grid
+from tests.grid.builders import MPNET, geometries, geometry
 
 
 @given(geometries())

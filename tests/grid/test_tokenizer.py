@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.grid.builders import make_tokenizer
 
 from phalanx_grid import ArtifactCorrupt, Encoding, TextTooLong, Tokenizer
+from tests.grid.builders import make_tokenizer
 
 TOKENIZER = make_tokenizer()
 WORDS = st.lists(st.integers(0, 9), max_size=40)
