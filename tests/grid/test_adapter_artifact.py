@@ -81,5 +81,5 @@ def test_more_classes_than_are_served_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_base_that_is_no_digest_cannot_be_saved(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactCorrupt, match="manifest.json: base:"):
+    with pytest.raises(ArtifactCorrupt, match=r"manifest\.json: base:"):
         save_adapter(tmp_path / "x", make_adapter(geometry(), seed=0), base="latest", provenance={})
