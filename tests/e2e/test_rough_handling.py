@@ -107,15 +107,18 @@ async def test_what_is_deleted_by_hand_comes_back(scene: Scene, pools: None):
 
 
 async def test_a_pool_recreated_at_once_serves_again(scene: Scene, pools: None):
-    before = await deployment(scene, LEFT)
     await scene.delete("ServingPool", LEFT)
     await scene.apply(resources.pool(LEFT))
+    pool = await scene.find("ServingPool", LEFT)
+    assert pool is not None
 
-    async def renewed() -> None:
-        if (await deployment(scene, LEFT))["metadata"]["uid"] == before["metadata"]["uid"]:
-            raise NotYet("the old pool's Deployment is still there")
+    async def owned() -> None:
+        """Collected and made anew, or taken over before the collector came: the new pool alone owns it."""
+        owners = [owner["uid"] for owner in (await deployment(scene, LEFT))["metadata"]["ownerReferences"]]
+        if owners != [pool["metadata"]["uid"]]:
+            raise NotYet(f"the Deployment belongs to {owners}")
 
-    await eventually(renewed, within_s=CONVERGE_S)
+    await eventually(owned, within_s=CONVERGE_S)
     await answered(scene, LEFT, MODEL, 200)
     for name in (MODEL, OTHER):
         await scene.ready("StudentEnsemble", name)

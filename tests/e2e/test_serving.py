@@ -116,7 +116,10 @@ async def test_a_killed_worker_comes_back_with_the_current_plan(scene: Scene, wo
     async def back() -> Response:
         if process_of(before.name).pid == before.pid:
             raise NotYet("the old process is still there")
-        return await worker.infer(MODEL)
+        answer = await worker.infer(MODEL)
+        if answer.status != 200:
+            raise NotYet(f"it listens, and still loads: {answer}")
+        return answer
 
     response = await eventually(back, within_s=60)
     assert response.students == ",".join(["2"] * len(TEXTS)) or response.students == "2"
