@@ -16,11 +16,12 @@ from phalanx_grid.geometry import Geometry
 from phalanx_grid.labels import checked_labels
 from phalanx_grid.outputs import FinalStep, GridOutput, RampStep
 from phalanx_grid.ramps import Ramps
-from phalanx_grid.readout import Readout, pool, prefix_sums
+from phalanx_grid.readout import Readout, pool, pooled_sum, prefix_sums
 from phalanx_grid.relative import RelativeBias
 
 if TYPE_CHECKING:
     from phalanx_grid.lora import LoraAdapter
+    from phalanx_grid.mixed import Selection
     from phalanx_grid.slots import AdapterTable
 
 
@@ -89,16 +90,16 @@ class Grid(nn.Module):
         Raises:
             ValueError: a number of students that the grid does not have, or sequences that are too long.
         """
-        k = self._checked(students)
-        x, bias = self._begin(batch, k)
+        k = self.checked(students)
+        x, bias = self.begin(batch, k)
         hidden, ramp_logits = [x], []
         for index, row in enumerate(self.rows):
             delta = None if adapter is None else adapter.delta(index)
-            first_only = self._first_only(index) and not collect_hidden
+            first_only = self.first_only(index) and not collect_hidden
             x = row(x, bias, n=batch.size, dropout=self._drop, delta=delta, first_only=first_only)
             hidden.append(x)
             if index < self.geometry.rows - 1:
-                ramp_logits.append(self._ramp(index, x, batch))
+                ramp_logits.append(self.ramp(index, x, batch))
         pooled = x if first_only else pool(x, batch, self.geometry.pooling)
         own = self.readout(pooled) if adapter is None else adapter(self.readout.features(pooled))
         states = tuple(state.view(k, batch.size, batch.length, -1) for state in hidden) if collect_hidden else ()
@@ -121,46 +122,56 @@ class Grid(nn.Module):
         Raises:
             ValueError: as `forward`.
         """
-        k = self._checked(students)
+        k = self.checked(students)
         chosen = None if adapters is None or batch.slots is None else adapters.select(batch.slots)
-        x, bias = self._begin(batch, k)
+        x, bias = self.begin(batch, k)
         for index, row in enumerate(self.rows):
-            delta, first_only = None if chosen is None else chosen.delta(index), self._first_only(index)
+            delta, first_only = None if chosen is None else chosen.delta(index), self.first_only(index)
             x = row(x, bias, n=batch.size, delta=delta, first_only=first_only)
             if index < self.geometry.rows - 1 and (ramp_rows is None or index in ramp_rows):
-                logits = self._ramp(index, x, batch)
+                logits = self.ramp(index, x, batch)
                 if logits is not None:
                     yield RampStep(index, logits[-1])
         pooled = x if first_only else pool(x, batch, self.geometry.pooling)
-        features = self.readout.features(pooled)
-        answers = list(prefix_sums(self.readout.head(features), self.weights)[-1])
-        if chosen is not None:
-            chosen.answer(answers, features, self.weights)
-        yield FinalStep(answers, torch.einsum("knh,k->nh", pooled.float(), self.weights[:k]))
+        yield self.finish(pooled, chosen)
 
-    def _checked(self, students: int | None) -> int:
+    def checked(self, students: int | None) -> int:
+        """The number of students to run, all for None.
+
+        Raises:
+            ValueError: the grid does not have so many.
+        """
         k = self.geometry.students if students is None else students
         if not 1 <= k <= self.geometry.students:
             raise ValueError(f"{k} students asked of a grid that has 1..{self.geometry.students}")
         return k
 
-    def _begin(self, batch: Batch, k: int) -> tuple[Tensor, Tensor | None]:
+    def begin(self, batch: Batch, k: int) -> tuple[Tensor, Tensor | None]:
         """Embeddings [k, N*S, H], one computation seen k times, and the attention bias."""
         x = self.embeddings(batch.ids)
         if self._drop:
             x = nn.functional.dropout(x, self._drop)
         return x.flatten(0, 1).expand(k, -1, -1), attention_bias(batch, k, self.relative)
 
-    def _first_only(self, row: int) -> bool:
+    def first_only(self, row: int) -> bool:
         """Whether nothing but the first tokens' states will be read after a row."""
         return self.geometry.pooling == "cls" and row == self.geometry.rows - 1
 
-    @property
-    def _drop(self) -> float:
-        return self.dropout if self.training else 0.0
+    def finish(self, pooled: Tensor, chosen: Selection | None = None) -> FinalStep:
+        """The answers of k students from their pooled last states [k, N, H]; `chosen` brings tenants' heads."""
+        features = self.readout.features(pooled)
+        answers = list(prefix_sums(self.readout.head(features), self.weights)[-1])
+        if chosen is not None:
+            chosen.answer(answers, features, self.weights)
+        return FinalStep(answers, pooled_sum(pooled, self.weights))
 
-    def _ramp(self, row: int, x: Tensor, batch: Batch) -> Tensor | None:
+    def ramp(self, row: int, x: Tensor, batch: Batch) -> Tensor | None:
+        """Prefix sums [k, N, C] of the ramp after a row with states x [k, N*S, H]; None without ramps."""
         if self.ramps is None:
             return None
         logits: Tensor = self.ramps(row, pool(x, batch, self.geometry.pooling), self.weights)
         return logits
+
+    @property
+    def _drop(self) -> float:
+        return self.dropout if self.training else 0.0

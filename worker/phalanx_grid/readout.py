@@ -32,6 +32,11 @@ def prefix_sums(logits: Tensor, weights: Tensor) -> Tensor:
     return (logits.float() * scale).cumsum(0)
 
 
+def pooled_sum(pooled: Tensor, weights: Tensor) -> Tensor:
+    """The embedding of k students: the weighted sum [N, H] of their pooled states [k, N, H]."""
+    return torch.einsum("knh,k->nh", pooled.float(), weights[: pooled.shape[0]])
+
+
 class Readout(nn.Module):
     """Heads [K, C, H] with an optional pooler [K, H, H] (dense and tanh) before them."""
 

@@ -1,0 +1,38 @@
+"""Executors by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import torch
+
+from phalanx_grid.execution import stacked
+from phalanx_grid.execution.executor import Executor
+from phalanx_grid.grid import Grid
+
+Build = Callable[[Grid, torch.device, int], Executor]
+"""Makes an executor for a grid on a device with a number of CPU threads; raises ValueError if it cannot be used."""
+
+EXECUTORS: Final[Mapping[str, Build]] = {
+    "auto": stacked.build,
+    "stacked": stacked.build,
+}
+SETTING: Final = "PHALANX_WORKER_EXECUTION"
+
+
+def make_executor(grid: Grid, *, device: torch.device | str, name: str = "auto", threads: int = 0) -> Executor:
+    """The executor of a name for a grid that is on `device`, prepared; it takes the grid's number format.
+
+    `threads` are the CPU threads that one pass may use, 0 for torch's setting in this thread.
+
+    Raises:
+        ValueError: an unknown name, or one that this device or installation cannot serve; the setting is named.
+    """
+    build = EXECUTORS.get(name)
+    if build is None:
+        raise ValueError(f"{SETTING}: no executor {name!r}; there are {', '.join(EXECUTORS)}")
+    try:
+        return build(grid, torch.device(device), threads or torch.get_num_threads())
+    except (ValueError, ImportError) as error:
+        raise ValueError(f"{SETTING}: {name} cannot be used here: {error}") from error
