@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -233,3 +234,8 @@ async def test_transient_failures_are_tried_again_and_permanent_ones_are_not() -
     outcomes[:] = [LoadFailure(LoadReason.DIGEST_MISMATCH, "another"), "never"]
     assert await attempt(load, what="x", delays_s=iter(lambda: 0.0, 1.0), on_failure=note) is None
     assert outcomes == ["never"]
+
+
+def test_an_unknown_executor_is_refused_at_the_start_by_its_variable(settings: Settings) -> None:
+    with pytest.raises(ValueError, match="PHALANX_WORKER_EXECUTION: no executor 'fast'; there are auto, stacked"):
+        Loader(msgspec.structs.replace(settings, execution="fast"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from phalanx_grid import AdapterTable, Grid, Tokenizer
+from phalanx_grid.execution import Executor
 from phalanx_server.batching.arrivals import Arrivals
 from phalanx_server.batching.capacity import Capacity
 
@@ -27,13 +28,14 @@ class Offered:
 class Model:
     """One artifact under one name. Another artifact makes another `Model`; this one's `speed` and `offered` change.
 
-    `capacity` is what warm-up measured. `example` are the ids of a short text, for self-checks. `agreement` and
-    `accuracy` are the manifest's, by number of students.
+    `executor` runs the grid, and `capacity` is what warm-up measured with it. `example` are the ids of a short text,
+    for self-checks. `agreement` and `accuracy` are the manifest's, by number of students.
     """
 
     name: str
     digest: str
     grid: Grid
+    executor: Executor
     tokenizer: Tokenizer
     adapters: AdapterTable
     capacity: Capacity

@@ -53,6 +53,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Where grids run; `auto` takes CUDA if there is any."""
     dtype: Literal["auto", "fp32", "bf16"] = "auto"
     """Number format of weights; `auto` is bf16 on CUDA and fp32 on a CPU, where answers equal the reference's."""
+    execution: str = "auto"
+    """How the grid is run (`phalanx_grid/execution/`); `auto` takes what is fastest for device, geometry and batch."""
     threads: Annotated[int, Meta(ge=0, le=1024)] = 0
     """CPU threads of one forward pass; 0 takes every core that this process may run on."""
     tokenizer_threads: Annotated[int, Meta(ge=1, le=64)] = 2

@@ -4,7 +4,7 @@ An executor that cannot do what a batch asks of it (adapters, or ramps that may 
 """
 
 from phalanx_grid.execution.executor import TOLERANCES, Executor
-from phalanx_grid.execution.registry import EXECUTORS, make_executor
+from phalanx_grid.execution.registry import EXECUTORS, check_name, make_executor
 from phalanx_grid.execution.stacked import Stacked
 
-__all__ = ["EXECUTORS", "TOLERANCES", "Executor", "Stacked", "make_executor"]
+__all__ = ["EXECUTORS", "TOLERANCES", "Executor", "Stacked", "check_name", "make_executor"]

@@ -21,6 +21,16 @@ EXECUTORS: Final[Mapping[str, Build]] = {
 SETTING: Final = "PHALANX_WORKER_EXECUTION"
 
 
+def check_name(name: str) -> None:
+    """Refuse a name that no executor has, before anything is loaded.
+
+    Raises:
+        ValueError: the setting is named.
+    """
+    if name not in EXECUTORS:
+        raise ValueError(f"{SETTING}: no executor {name!r}; there are {', '.join(EXECUTORS)}")
+
+
 def make_executor(grid: Grid, *, device: torch.device | str, name: str = "auto", threads: int = 0) -> Executor:
     """The executor of a name for a grid that is on `device`, prepared; it takes the grid's number format.
 
@@ -29,10 +39,8 @@ def make_executor(grid: Grid, *, device: torch.device | str, name: str = "auto",
     Raises:
         ValueError: an unknown name, or one that this device or installation cannot serve; the setting is named.
     """
-    build = EXECUTORS.get(name)
-    if build is None:
-        raise ValueError(f"{SETTING}: no executor {name!r}; there are {', '.join(EXECUTORS)}")
+    check_name(name)
     try:
-        return build(grid, torch.device(device), threads or torch.get_num_threads())
+        return EXECUTORS[name](grid, torch.device(device), threads or torch.get_num_threads())
     except (ValueError, ImportError) as error:
         raise ValueError(f"{SETTING}: {name} cannot be used here: {error}") from error

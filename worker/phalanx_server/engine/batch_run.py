@@ -73,7 +73,7 @@ class BatchRun:
     def __iter__(self) -> Iterator[Done]:
         batch = self._batch.to(self._model.device)
         adapters = self._model.adapters if batch.slots is not None else None
-        for step in self._model.grid.steps(batch, students=self._students, adapters=adapters):
+        for step in self._model.executor.steps(batch, students=self._students, adapters=adapters):
             done = self._ramp(step) if isinstance(step, RampStep) else self._final(step)
             if done:
                 yield done

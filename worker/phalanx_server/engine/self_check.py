@@ -18,7 +18,7 @@ def check_device(models: Sequence[Model]) -> str:
     for model in models:
         try:
             batch = Batch.pad([model.example], model.grid.geometry.pad_id).to(model.device)
-            for step in model.grid.steps(batch, students=1):
+            for step in model.executor.steps(batch, students=1):
                 if isinstance(step, FinalStep) and not bool(torch.isfinite(step.pooled).all()):
                     return f"{model.name}: the device computes numbers that are not finite"
         except Exception as error:

@@ -17,9 +17,10 @@ from phalanx_grid import (
     load_artifact,
 )
 from phalanx_grid.adapters import check_fits
+from phalanx_grid.execution import check_name, make_executor
 from phalanx_server.loading.cache import ArtifactCache
 from phalanx_server.loading.failure import as_failure
-from phalanx_server.loading.warm_up import measure
+from phalanx_server.loading.warm_up import Passes, measure
 from phalanx_server.models import Model, Speed
 from phalanx_server.settings import Settings, cores
 
@@ -31,6 +32,7 @@ class Loader:
         self._settings = settings
         self._cache = ArtifactCache(Path(settings.cache_dir), claims_dir=Path(settings.claims_dir))
         self.device = resolve_device(settings.device)
+        check_name(settings.execution)
 
     def model(self, name: str, artifact: Artifact) -> Model:
         """Fetch, verify, load and warm up an ensemble: what comes back has answered a forward pass."""
@@ -56,12 +58,15 @@ class Loader:
         settings, path = self._settings, self._cache.fetch(artifact)
         loaded = load_artifact(path, digest=artifact.digest, device=self.device, dtype=self._dtype())
         adapters = AdapterTable.for_grid(loaded.grid, slots=settings.adapter_slots, rank_max=settings.adapter_rank)
-        capacity = measure(loaded.grid, device=self.device, batch_tokens=settings.drain_batch_tokens)
+        executor = make_executor(loaded.grid, device=self.device, name=settings.execution)
+        passes = Passes(executor, loaded.grid.geometry, self.device)
+        capacity = measure(passes, batch_tokens=settings.drain_batch_tokens)
         agreement, accuracy = _measured(loaded)
         return Model(
             name=name,
             digest=loaded.digest,
             grid=loaded.grid,
+            executor=executor,
             tokenizer=loaded.tokenizer,
             adapters=adapters,
             capacity=capacity,

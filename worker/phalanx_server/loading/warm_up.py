@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import torch
 
-from phalanx_grid import Batch, Grid
+from phalanx_grid import Batch, Geometry
+from phalanx_grid.execution import Executor
 from phalanx_server.batching.capacity import Capacity, Cost, fit
 
 _SMALL: Final = (1, 16)
@@ -22,34 +24,41 @@ _MEASURE_ALL: Final = 8
 _REPEATS: Final = 2
 
 
-def measure(grid: Grid, *, device: str, batch_tokens: int) -> Capacity:
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """Passes of a grid through its executor, to be timed."""
+
+    executor: Executor
+    geometry: Geometry
+    device: str
+
+    def seconds(self, students: int, size: tuple[int, int]) -> float:
+        """Of one pass of texts by tokens, the wait for the device included."""
+        texts, length = size
+        ids = [index % self.geometry.vocab for index in range(min(length, self.geometry.max_tokens))]
+        batch = Batch.pad([ids] * texts, self.geometry.pad_id).to(self.device)
+        start_s = time.perf_counter()
+        for _ in self.executor.steps(batch, students=students):
+            pass
+        if self.device != "cpu":
+            torch.cuda.synchronize()
+        return time.perf_counter() - start_s
+
+
+def measure(passes: Passes, *, batch_tokens: int) -> Capacity:
     """Time small and large passes for every number of students. `batch_tokens` is the size in which a queue drains."""
-    total = grid.geometry.students
-    large = _LARGE_CPU if device == "cpu" else _LARGE_CUDA
-    _timed(grid, total, large, device)
+    total = passes.geometry.students
+    large = _LARGE_CPU if passes.device == "cpu" else _LARGE_CUDA
+    passes.seconds(total, large)
     counts = range(1, total + 1) if total <= _MEASURE_ALL else sorted({1, 2, 4, 8, total})
-    measured = {count: _cost(grid, count, large, device) for count in counts}
+    measured = {count: _cost(passes, count, large) for count in counts}
     costs = tuple(_between(measured, count) for count in range(1, total + 1))
     return Capacity(costs, batch_tokens=batch_tokens)
 
 
-def _cost(grid: Grid, students: int, large: tuple[int, int], device: str) -> Cost:
-    times = {size: min(_timed(grid, students, size, device) for _ in range(_REPEATS)) for size in (_SMALL, large)}
+def _cost(passes: Passes, students: int, large: tuple[int, int]) -> Cost:
+    times = {size: min(passes.seconds(students, size) for _ in range(_REPEATS)) for size in (_SMALL, large)}
     return fit(small=(_SMALL[0] * _SMALL[1], times[_SMALL]), large=(large[0] * large[1], times[large]))
-
-
-def _timed(grid: Grid, students: int, size: tuple[int, int], device: str) -> float:
-    """Seconds of one pass, the wait for the device included."""
-    texts, length = size
-    length = min(length, grid.geometry.max_tokens)
-    ids = [index % grid.geometry.vocab for index in range(length)]
-    batch = Batch.pad([ids] * texts, grid.geometry.pad_id).to(device)
-    start_s = time.perf_counter()
-    for _ in grid.steps(batch, students=students):
-        pass
-    if device != "cpu":
-        torch.cuda.synchronize()
-    return time.perf_counter() - start_s
 
 
 def _between(measured: dict[int, Cost], students: int) -> Cost:
