@@ -35,7 +35,8 @@ def noisy(grid: Grid, seed: int = 0) -> Grid:
             # around 1, or every row would shrink the differences between texts
             centre = 1.0 if "norm" in name and name.endswith("weight") else 0.0
             parameter.normal_(centre, 0.4, generator=generator)
-        grid.weights.copy_(torch.rand(grid.geometry.students, generator=generator) + 0.5)
+        students = grid.geometry.students
+        grid.weights.copy_((torch.rand(students, students, generator=generator) + 0.5).tril())
     return grid
 
 

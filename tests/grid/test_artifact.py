@@ -263,6 +263,24 @@ def test_a_manifest_that_is_no_json_object_is_refused(content: bytes, artifact: 
         verify_artifact(artifact)
 
 
+def test_an_artifact_with_one_weight_for_each_student_still_loads(artifact: Path) -> None:
+    file = artifact / "grid.safetensors"
+    tensors = safetensors.torch.load_file(file)
+    safetensors.torch.save_file({**tensors, "weights": torch.tensor([1.0, 0.5, 0.25])}, file)
+    reseal(artifact, file.name)
+    weights = load_artifact(artifact).grid.weights
+    assert weights.tolist() == [[1.0, 0.0, 0.0], [1.0, 0.5, 0.0], [1.0, 0.5, 0.25]]
+
+
+def test_a_student_that_counts_before_its_turn_is_refused(artifact: Path) -> None:
+    file = artifact / "grid.safetensors"
+    tensors = safetensors.torch.load_file(file)
+    safetensors.torch.save_file({**tensors, "weights": torch.ones(3, 3)}, file)
+    reseal(artifact, file.name)
+    with pytest.raises(ArtifactCorrupt, match=r"grid\.safetensors: weights above the diagonal are not zero"):
+        load_artifact(artifact)
+
+
 def test_a_huge_manifest_is_refused_unread(artifact: Path) -> None:
     (artifact / "manifest.json").write_bytes(b" " * (5 << 20))
     with pytest.raises(ArtifactCorrupt, match="larger than"):

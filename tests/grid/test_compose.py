@@ -41,6 +41,25 @@ def test_the_first_rows_compute_the_first_hidden_states(
         assert close(ours[:, batch.mask], theirs[:, batch.mask])
 
 
+@settings(deadline=None)
+@given(geometries(classes=3), texts(), st.data())
+def test_the_first_students_cut_out_answer_as_that_prefix(
+    shape: Geometry, sequences: list[list[int]], data: st.DataObject
+) -> None:
+    grid = make_grid(shape)
+    k = data.draw(st.integers(1, shape.students))
+    batch = batch_of(grid, sequences)
+    assert close(cut(grid, students=range(k))(batch).prefix_logits, grid(batch).prefix_logits[:k])
+
+
+def test_chosen_students_keep_the_weights_of_the_prefix_that_holds_them() -> None:
+    grid = make_grid()
+    weights = grid.weights
+    assert torch.equal(cut(grid, students=[2]).weights, weights[2:, 2:])
+    crossed = torch.stack([torch.tensor([weights[2, 2], 0.0]), weights[2, [2, 0]]])
+    assert torch.equal(cut(grid, students=[2, 0]).weights, crossed)
+
+
 def test_ramps_stay_with_the_first_rows_only() -> None:
     grid = make_grid()
     batch = batch_of(grid, [[5, 6], [7]])
@@ -74,7 +93,7 @@ def test_a_stack_of_students_is_trainable_and_leaves_its_parts_alone() -> None:
     whole(batch_of(whole, [[5, 6]])).prefix_logits.sum().backward()
     assert whole.readout.head.weight.grad is not None
     assert all(parameter.grad is None for part in parts for parameter in part.parameters())
-    assert whole.weights.tolist() == [1.0, 0.5]
+    assert whole.weights.tolist() == [[1.0, 0.0], [1.0, 0.5]]
 
 
 @pytest.mark.parametrize("choice", [{"students": []}, {"students": [3]}, {"rows": [-1]}, {"rows": []}])

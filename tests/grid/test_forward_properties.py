@@ -53,11 +53,12 @@ def test_prefix_sums_equal_the_weighted_sum_of_students_run_one_by_one(
     grid = make_grid(shape, seed=seed)
     batch = batch_of(grid, sequences)
     output = grid(batch)
-    running = torch.zeros_like(output.prefix_logits[0])
+    own: list[torch.Tensor] = []
     for student in range(shape.students):
         alone = cut(grid, students=[student])
-        running = running + alone(batch).prefix_logits[0]
-        assert close(output.prefix_logits[student], running)
+        own.append(alone(batch).prefix_logits[0] / alone.weights[0, 0])
+        counted = [weight * logits for weight, logits in zip(grid.weights[student], own, strict=False)]
+        assert close(output.prefix_logits[student], torch.stack(counted).sum(0))
         assert close(output.pooled[student], alone(batch).pooled[0])
 
 
@@ -88,7 +89,7 @@ def test_steps_say_what_forward_says_for_every_number_of_students(
             assert close(step.logits, expected[k - 1])
         assert isinstance(final, FinalStep)
         assert close(torch.stack(final.logits), output.prefix_logits[k - 1])
-        weighted = output.pooled[:k] * grid.weights[:k, None, None]
+        weighted = output.pooled[:k] * grid.weights[k - 1, :k, None, None]
         assert close(final.pooled, weighted.sum(0))
 
 

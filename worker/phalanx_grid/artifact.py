@@ -15,6 +15,7 @@ from phalanx_grid.errors import ArtifactCorrupt, ArtifactUnsupported
 from phalanx_grid.grid import Grid
 from phalanx_grid.manifest import GRID_FILE, MANIFEST, TOKENIZER_FILE, Accuracy, EnsembleManifest, FileEntry
 from phalanx_grid.precision import cast
+from phalanx_grid.readout import prefix_weights
 from phalanx_grid.store import verify_artifact, write_artifact
 from phalanx_grid.tensors import read_checked
 from phalanx_grid.tokenizer import Tokenizer
@@ -87,7 +88,7 @@ def load_artifact(
         raise ArtifactUnsupported("kind adapter is not an ensemble: it belongs in a TenantAdapter", file=MANIFEST)
     grid = _empty_grid(manifest)
     expected = {name: tensor.shape for name, tensor in grid.state_dict().items()}
-    grid.load_state_dict(read_checked(Path(path) / GRID_FILE, expected), assign=True)
+    grid.load_state_dict(_tensors(Path(path) / GRID_FILE, expected), assign=True)
     grid.requires_grad_(False).eval()
     grid.to(device)
     if dtype is not None:
@@ -100,6 +101,15 @@ def load_artifact(
         message = f"gives ids up to {tokenizer.vocab - 1}, the grid embeds {manifest.geometry.vocab}"
         raise ArtifactCorrupt(message, file=TOKENIZER_FILE)
     return LoadedArtifact(grid, tokenizer, manifest, found)
+
+
+def _tensors(file: Path, shapes: Mapping[str, torch.Size]) -> dict[str, torch.Tensor]:
+    """The grid's tensors. Earlier versions wrote weights [K], which held for every prefix."""
+    tensors = read_checked(file, shapes, older={"weights": shapes["weights"][:1]})
+    try:
+        return {**tensors, "weights": prefix_weights(tensors["weights"])}
+    except ValueError as error:
+        raise ArtifactCorrupt(str(error), file=file.name) from error
 
 
 def _empty_grid(manifest: EnsembleManifest) -> Grid:

@@ -56,7 +56,7 @@ def import_checkpoint(
     state = _encoder_state(source, geometry, names)
     state |= _head_state(tensors, source, geometry, names) if keep_head else _fresh_head(geometry, seed)
     grid = Grid(geometry, labels)
-    grid.load_state_dict({**state, "weights": torch.ones(1)}, assign=True)
+    grid.load_state_dict({**state, "weights": torch.ones(1, 1)}, assign=True)
     return grid, Tokenizer.load(directory, read_max_tokens(directory, geometry))
 
 

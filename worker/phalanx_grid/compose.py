@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import torch
 from torch import Tensor
 
 from phalanx_grid.grid import Grid
+from phalanx_grid.readout import prefix_weights
 
 
-def stack(grids: Sequence[Grid], weights: Sequence[float] | Tensor) -> Grid:
+def stack(grids: Sequence[Grid], weights: Sequence[float] | Sequence[Sequence[float]] | Tensor) -> Grid:
     """One grid with the students of all, in order.
 
-    `weights` are the boosting weights a_m, one for each student of the result. The grids must agree in geometry, labels
-    and embeddings, which all students share.
+    `weights` are prefix weights [K, K], or [K] for what a student counts in every prefix. The grids must agree in
+    geometry, labels and embeddings, which all students share.
 
     Raises:
         ValueError: they do not agree; the message says in what.
@@ -23,12 +25,13 @@ def stack(grids: Sequence[Grid], weights: Sequence[float] | Tensor) -> Grid:
     for index, grid in enumerate(grids[1:], start=1):
         _check_alike(first, grid, index)
     students = sum(grid.geometry.students for grid in grids)
-    if len(weights) != students:
-        raise ValueError(f"{len(weights)} weights for {students} students")
+    matrix = prefix_weights(torch.as_tensor(weights, dtype=torch.float32))
+    if len(matrix) != students:
+        raise ValueError(f"{len(matrix)} weights for {students} students")
     result = Grid(first.geometry.replace(students=students), first.labels, ramps=first.has_ramps)
     states = [grid.state_dict() for grid in grids]
     merged = {name: _join(name, [state[name] for state in states]) for name in states[0]}
-    merged["weights"] = torch.as_tensor(weights, dtype=torch.float32)
+    merged["weights"] = matrix
     result.load_state_dict(merged, assign=True)
     return result
 
@@ -36,7 +39,8 @@ def stack(grids: Sequence[Grid], weights: Sequence[float] | Tensor) -> Grid:
 def cut(grid: Grid, *, students: Sequence[int] | None = None, rows: Sequence[int] | None = None) -> Grid:
     """A copy of some students and rows (all by default), in the order given.
 
-    Ramps stay only if the rows are the first ones: a ramp reads the states that it was trained on.
+    Ramps stay only if the rows are the first ones: a ramp reads the states that it was trained on. Students keep the
+    weights that they have in the smallest prefix of the grid which holds them all.
 
     Raises:
         ValueError: an empty choice, or a student or row that the grid does not have.
@@ -47,10 +51,9 @@ def cut(grid: Grid, *, students: Sequence[int] | None = None, rows: Sequence[int
     geometry = grid.geometry.replace(students=len(columns), rows=len(kept))
     result = Grid(geometry, grid.labels, ramps=ramps)
     source = grid.state_dict()
-    result.load_state_dict(
-        {name: _pick(name, source[_source_name(name, kept)], columns).clone() for name in result.state_dict()},
-        assign=True,
-    )
+    state = {name: _pick(name, source[_source_name(name, kept)], columns).clone() for name in result.state_dict()}
+    state["weights"] = _cut_weights(grid.weights, columns)
+    result.load_state_dict(state, assign=True)
     return result
 
 
@@ -61,6 +64,12 @@ def shared(name: str) -> bool:
 
 def _pick(name: str, tensor: Tensor, columns: list[int]) -> Tensor:
     return tensor if shared(name) else tensor[columns]
+
+
+def _cut_weights(weights: Tensor, columns: list[int]) -> Tensor:
+    """Prefix weights of the chosen students: row by row those of the prefix that the last of them stands in."""
+    reach = list(accumulate(columns, max))
+    return weights[reach][:, columns].tril()
 
 
 def _join(name: str, tensors: list[Tensor]) -> Tensor:

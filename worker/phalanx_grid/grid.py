@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 class Grid(nn.Module):
     """K shallow encoders side by side; the first k run as one stacked computation.
 
-    `weights` float32 [K] are the boosting weights a_m. `dropout` applies while training, and is no part of an artifact.
+    `weights` float32 [K, K] are the prefix weights (see `readout`). `dropout` applies while training, and is no part of
+    an artifact.
     A new grid's parameters are not initialised: see `from_geometry`, `import_checkpoint`, `load_artifact`.
     """
 
@@ -45,7 +46,7 @@ class Grid(nn.Module):
         self.rows = nn.ModuleList(Row(geometry) for _ in range(geometry.rows))
         self.readout = Readout(geometry)
         self.ramps = Ramps(geometry) if ramps else None
-        self.register_buffer("weights", torch.ones(geometry.students))
+        self.register_buffer("weights", torch.ones(geometry.students, geometry.students).tril())
 
     @classmethod
     def from_geometry(cls, geometry: Geometry, labels: Sequence[str] = (), seed: int = 0) -> Grid:

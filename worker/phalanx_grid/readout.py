@@ -1,4 +1,9 @@
-"""From states to answers: pooling, a head for each student, and sums over the first k."""
+"""From states to answers: pooling, a head for each student, and sums over the first k.
+
+Prefix weights are a lower-triangular matrix [K, K]: row k-1 holds what each of the first k students counts when k
+of them answer. A row of its own for every k keeps a small prefix at the full scale of the logits, so that its
+probabilities mean the same as those of all students.
+"""
 
 from __future__ import annotations
 
@@ -23,18 +28,34 @@ def pool(x: Tensor, batch: Batch, pooling: Pooling) -> Tensor:
 
 
 def prefix_sums(logits: Tensor, weights: Tensor) -> Tensor:
-    """Students' own logits [k, N, C] to those of the first 1..k students, [k, N, C].
+    """Students' own logits [k, N, C] to those of the first 1..k students, [k, N, C]: every prefix is a predictor.
 
-    Each student was trained on what the ones before it left over, so every prefix is a predictor of its own
-    (SYSTEMS section 1). `weights` are the boosting weights a_m, [K].
+    `weights` are prefix weights [K, K].
     """
-    scale = weights[: logits.shape[0], None, None]
-    return (logits.float() * scale).cumsum(0)
+    k = logits.shape[0]
+    with torch.autocast(logits.device.type, enabled=False):  # a product of matrices would be rounded to 16 bits there
+        return (weights[:k, :k] @ logits.float().flatten(1)).view(logits.shape)
 
 
 def pooled_sum(pooled: Tensor, weights: Tensor) -> Tensor:
-    """The embedding of k students: the weighted sum [N, H] of their pooled states [k, N, H]."""
-    return torch.einsum("knh,k->nh", pooled.float(), weights[: pooled.shape[0]])
+    """The embedding of k students: the sum [N, H] of their pooled states [k, N, H], by prefix weights [K, K]."""
+    k = pooled.shape[0]
+    return torch.einsum("knh,k->nh", pooled.float(), weights[k - 1, :k])
+
+
+def prefix_weights(weights: Tensor) -> Tensor:
+    """The matrix [K, K] for weights [K] that hold for every prefix, or a checked copy of a matrix.
+
+    Raises:
+        ValueError: another shape, or a student that counts in a prefix that it does not belong to.
+    """
+    size = weights.shape[-1] if weights.dim() else 0
+    matrix = weights.expand(size, size).tril() if weights.dim() == 1 else weights.clone()
+    if matrix.shape != (size, size) or not size:
+        raise ValueError(f"weights of shape {list(weights.shape)} are neither [K] nor [K, K]")
+    if not torch.equal(matrix, matrix.tril()):
+        raise ValueError("weights above the diagonal are not zero: a student counts before it answers")
+    return matrix
 
 
 class Readout(nn.Module):

@@ -14,8 +14,12 @@ from phalanx_grid.errors import ArtifactCorrupt
 DTYPES = frozenset({torch.float32, torch.bfloat16, torch.float16})
 
 
-def read_checked(file: Path, shapes: Mapping[str, torch.Size]) -> dict[str, Tensor]:
+def read_checked(
+    file: Path, shapes: Mapping[str, torch.Size], *, older: Mapping[str, torch.Size] | None = None
+) -> dict[str, Tensor]:
     """Tensors of a file, mapped and not copied, after a check of every name, shape and type.
+
+    `older` names the shapes that earlier versions gave to some tensors; they are let pass too.
 
     Raises:
         ArtifactCorrupt: not safetensors, or a tensor is missing, extra, or of another shape; it is named.
@@ -29,7 +33,7 @@ def read_checked(file: Path, shapes: Mapping[str, torch.Size]) -> dict[str, Tens
         problem = "is missing" if name in shapes else "does not belong to the geometry"
         raise ArtifactCorrupt(f"the tensor {name} {problem}", file=file.name)
     for name, tensor in tensors.items():
-        if tensor.shape != shapes[name]:
+        if tensor.shape not in (shapes[name], (older or {}).get(name)):
             message = f"the tensor {name} has shape {list(tensor.shape)}, the geometry says {list(shapes[name])}"
             raise ArtifactCorrupt(message, file=file.name)
         if tensor.dtype not in DTYPES:
