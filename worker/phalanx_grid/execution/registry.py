@@ -7,7 +7,7 @@ from typing import Final
 
 import torch
 
-from phalanx_grid.execution import stacked
+from phalanx_grid.execution import packed, stacked
 from phalanx_grid.execution.executor import Executor
 from phalanx_grid.grid import Grid
 
@@ -17,6 +17,8 @@ Build = Callable[[Grid, torch.device, int], Executor]
 EXECUTORS: Final[Mapping[str, Build]] = {
     "auto": stacked.build,
     "stacked": stacked.build,
+    "packed": packed.build,
+    "threads": packed.build_threads,
 }
 SETTING: Final = "PHALANX_WORKER_EXECUTION"
 
