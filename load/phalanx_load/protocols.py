@@ -1,0 +1,90 @@
+"""The dialects that can be spoken: what a request holds, and which label an answer gives.
+
+Sources: the API of text-embeddings-inference (`predict`, `embed`), and the Open Inference Protocol v2 (`infer`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+
+class _Scored(msgspec.Struct):
+    """One entry of a /predict answer."""
+
+    score: float
+    label: str
+
+
+class _Output(msgspec.Struct):
+    """One output tensor of an infer answer; only labels are looked at."""
+
+    name: str
+    data: list[str | float | int]
+
+
+class _Inferred(msgspec.Struct):
+    """An infer answer."""
+
+    outputs: list[_Output]
+
+
+class _Error(msgspec.Struct):
+    """An error's body, in all of the dialects."""
+
+    error: str
+
+
+_SCORES = msgspec.json.Decoder(list[_Scored])
+_INFERRED = msgspec.json.Decoder(_Inferred)
+_ERROR = msgspec.json.Decoder(_Error)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Protocol:
+    """One dialect. `label` gives the answer's label, or nothing where it has none."""
+
+    path: str
+    body: Callable[[str], bytes]
+    label: Callable[[bytes], str]
+
+    @staticmethod
+    def error(body: bytes) -> str:
+        """What an error says, or nothing."""
+        try:
+            return _ERROR.decode(body).error
+        except msgspec.DecodeError:
+            return ""
+
+
+def _inputs(text: str) -> bytes:
+    return msgspec.json.encode({"inputs": text})
+
+
+def _tensor(text: str) -> bytes:
+    return msgspec.json.encode({"inputs": [{"name": "text", "shape": [1], "datatype": "BYTES", "data": [text]}]})
+
+
+def _best(body: bytes) -> str:
+    try:
+        return max(_SCORES.decode(body), key=lambda each: each.score).label
+    except (msgspec.DecodeError, ValueError):
+        return ""
+
+
+def _label_output(body: bytes) -> str:
+    try:
+        outputs = _INFERRED.decode(body).outputs
+    except msgspec.DecodeError:
+        return ""
+    return next((str(output.data[0]) for output in outputs if output.name == "label" and output.data), "")
+
+
+PROTOCOLS: Final[Mapping[str, Protocol]] = {
+    "predict": Protocol(path="/predict", body=_inputs, label=_best),
+    "infer": Protocol(path="/v2/models/{model}/infer", body=_tensor, label=_label_output),
+    "embed": Protocol(path="/embed", body=_inputs, label=lambda body: ""),
+}

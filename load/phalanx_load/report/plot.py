@@ -1,0 +1,114 @@
+"""A report as a picture: rate, latency and students over time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from phalanx_load.report.figures import Report, Second
+
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B7280"
+"""Told apart by colour-blind readers too (Okabe and Ito 2008)."""
+
+_STYLE: Final[dict[Any, Any]] = {
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "font.size": 9.5,
+    "grid.alpha": 0.25,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "savefig.dpi": 150,
+}
+
+
+def plot(report: Report, path: Path, *, title: str = "") -> None:
+    """Write the picture; the suffix of the path says in which format."""
+    told = any(second.students_mean is not None for second in report.series)
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(9, 6.4 if told else 4.8), layout="constrained")
+        FigureCanvasAgg(figure)  # draws into memory: no display is needed, and no global backend is set
+        ratios = [1.0, 1.5, 1.0] if told else [1.0, 1.5]
+        axes: list[Axes] = list(figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios))
+        draw_rate(axes[0], report)
+        draw_latency(axes[1], report)
+        if told:
+            draw_students(axes[2], report)
+        for each in axes:
+            _mark_phases(each, report)
+        _name_phases(axes[0], report)
+        axes[-1].set_xlabel("seconds")
+        figure.suptitle(title or f"{report.url} ({report.protocol})", x=0.01, ha="left", fontweight="bold")
+        figure.savefig(path)
+
+
+def draw_rate(axes: Axes, report: Report) -> None:
+    """Requests that were due, and those that were not answered, by second."""
+    per_s = [second.offered / report.slice_s for second in report.series]
+    axes.stairs(per_s, _edges(report), color=BLUE, lw=1.4, label="sent")
+    for name, color in (("refused", ORANGE), ("lost", "black")):
+        counts = [getattr(second, name) / report.slice_s for second in report.series]
+        if any(counts):
+            axes.stairs(counts, _edges(report), color=color, lw=1.2, label=name)
+    axes.set_ylabel("requests / s")
+    axes.set_ylim(0, 1.3 * max(per_s))
+    axes.legend(loc="upper right", ncols=3)
+
+
+def draw_latency(axes: Axes, report: Report) -> None:
+    """p50 and p99 of each second, with the objective."""
+    axes.plot(_middles(report), _values(report, lambda second: second.p50_ms), color=BLUE, lw=1.4, label="p50")
+    axes.plot(_middles(report), _values(report, lambda second: second.p99_ms), color=ORANGE, lw=1.4, label="p99")
+    if report.objective_ms is not None:
+        label = f"objective {report.objective_ms:g} ms"
+        axes.axhline(report.objective_ms, color=GREY, ls="--", lw=1.2, label=label)
+    axes.set_yscale("log")
+    axes.set_ylabel("latency, ms")
+    axes.legend(loc="upper right", ncols=3)
+
+
+def draw_students(axes: Axes, report: Report) -> None:
+    """Mean and range of the students that voted, by second."""
+    least = _values(report, lambda second: second.students_least)
+    most = _values(report, lambda second: second.students_most)
+    axes.fill_between(_middles(report), least, most, color=GREEN, alpha=0.2, lw=0, label="least to most")
+    axes.plot(_middles(report), _values(report, lambda second: second.students_mean), color=GREEN, lw=1.6, label="mean")
+    highest = int(max(value for value in most if not math.isnan(value)))
+    axes.set_yticks(range(1, highest + 1))
+    axes.set_ylim(0.5, highest + 0.5)
+    axes.set_ylabel("students")
+    axes.legend(loc="lower right", ncols=2)
+
+
+def _edges(report: Report) -> list[float]:
+    return [report.slice_s * place for place in range(len(report.series) + 1)]
+
+
+def _middles(report: Report) -> list[float]:
+    return [second.at_s + report.slice_s / 2 for second in report.series]
+
+
+def _values(report: Report, of: Callable[[Second], float | None]) -> list[float]:
+    """NaN where a second has none: the line is broken there."""
+    return [math.nan if (value := of(second)) is None else float(value) for second in report.series]
+
+
+def _mark_phases(axes: Axes, report: Report) -> None:
+    for stretch in report.stretches[1:]:
+        axes.axvline(stretch.start_s, color=GREY, lw=0.8, alpha=0.6)
+
+
+def _name_phases(axes: Axes, report: Report) -> None:
+    if len(report.stretches) < 2:
+        return
+    for stretch in report.stretches:
+        axes.annotate(stretch.name, (stretch.start_s, 1.0), xycoords=("data", "axes fraction"), xytext=(4, -3),
+                      textcoords="offset points", va="top", color=GREY, fontsize=8.5)  # fmt: skip

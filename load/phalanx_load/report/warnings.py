@@ -1,0 +1,33 @@
+"""What makes a run's figures less than they seem. Pure."""
+
+from __future__ import annotations
+
+from phalanx_load.report.figures import PhaseReport
+from phalanx_load.run.record import Record
+
+LATE_MS = 5.0
+"""The event loop's timers are exact to one or two milliseconds; beyond this the generator was kept from its work."""
+
+LATE_SHARE = 0.1
+"""Lateness that is so small a part of the latency does not change what the latency says."""
+
+
+def warnings_of(record: Record, total: PhaseReport, *, connections: int) -> tuple[str, ...]:
+    """Sentences, none for a clean run."""
+    found: list[str] = []
+    if total.late is not None and total.latency is not None:
+        late, answered = total.late.p99_ms, total.latency.p99_ms
+        if late > max(LATE_MS, LATE_SHARE * answered):
+            found.append(
+                f"the generator fell behind its schedule: p99 {late:.1f} ms late, within latencies of p99 "
+                f"{answered:.1f} ms (they count from the due time); give it a core of its own, or lower the rate"
+            )
+    if record.connections_short:
+        found.append(
+            f"all {connections} connections were in use at times, so that requests waited here: raise --connections"
+        )
+    for why, count in sorted(record.failures.items(), key=lambda item: -item[1])[:3]:
+        found.append(f"{count} requests lost: {why}")
+    if record.interrupted:
+        found.append("interrupted: these are the figures up to then")
+    return tuple(found)

@@ -1,0 +1,116 @@
+"""What is asked: a server, a protocol, a model; and whether it answers at all."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import SplitResult, quote, urlsplit
+
+from phalanx_contract.runtime import HEADER_MODEL
+from phalanx_load.errors import LoadError
+from phalanx_load.protocols import PROTOCOLS
+from phalanx_load.samples import Sample
+from phalanx_load.wire.client import Client, Failure
+from phalanx_load.wire.parser import Response
+
+_PORTS: Final = {"http": 80, "https": 443}
+PROBE_S: Final = 10.0
+"""A server that takes longer for a single text before the run even begins is not measured: it is stuck."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Target:
+    """Where requests go and in which dialect.
+
+    `protocol` is a name of `PROTOCOLS`; `model` may be empty where the server has only one (`infer` needs it).
+    """
+
+    url: str
+    protocol: str = "predict"
+    model: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        parts = _split(self.url)
+        if parts.scheme not in _PORTS or not parts.hostname:
+            raise LoadError(f"{self.url}: not the address of a server; write such as http://127.0.0.1:8080")
+        if self.protocol not in PROTOCOLS:
+            raise LoadError(f"no protocol {self.protocol!r}; there is {', '.join(PROTOCOLS)}")
+        if "{model}" in PROTOCOLS[self.protocol].path and not self.model:
+            raise LoadError(f"the protocol {self.protocol} names the model in its path: give one with --model")
+
+    @property
+    def secure(self) -> bool:
+        """Whether to speak TLS."""
+        return _split(self.url).scheme == "https"
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        parts = _split(self.url)
+        return parts.hostname or "", parts.port or _PORTS[parts.scheme]
+
+    def request(self, sample: Sample) -> bytes:
+        """The whole request for one text, as bytes for the wire."""
+        protocol, parts = PROTOCOLS[self.protocol], _split(self.url)
+        body = protocol.body(sample.text)
+        path = parts.path.rstrip("/") + protocol.path.format(model=quote(self.model, safe=":"))
+        fields = {
+            "Host": parts.netloc.rpartition("@")[2],
+            "User-Agent": "phalanx-load",
+            "Content-Type": "application/json",
+            "Content-Length": str(len(body)),
+            **({HEADER_MODEL: self.model} if self.model and "{model}" not in protocol.path else {}),
+            **self.headers,
+        }
+        lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
+        return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of a URL.
+
+    Raises:
+        LoadError: it is none.
+    """
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise LoadError(f"{url}: {error}") from error
+    return parts
+
+
+async def probe(target: Target, sample: Sample, *, timeout_s: float = PROBE_S) -> Response:
+    """One request, to see before a run that the server is there and serves the model.
+
+    Raises:
+        LoadError: it is not, or does not; with the server's own words where it has some.
+    """
+    answer: asyncio.Future[Response | Failure] = asyncio.get_running_loop().create_future()
+
+    def done(_: int, outcome: Response | Failure) -> None:
+        if not answer.done():
+            answer.set_result(outcome)
+
+    client = Client(target.address, secure=target.secure, connections=1, done=done)
+    client.send(0, target.request(sample))
+    try:
+        outcome = await asyncio.wait_for(answer, timeout_s)
+    except TimeoutError:
+        raise LoadError(f"{target.url}: no answer within {timeout_s:g} s; is the server healthy?") from None
+    finally:
+        client.close()
+    if isinstance(outcome, Failure):
+        raise LoadError(f"{target.url}: {outcome.why}; is the server running there?")
+    if outcome.status != 200:
+        raise LoadError(f"{target.url} refuses a single text with status {outcome.status}: {_words(outcome.body)}")
+    return outcome
+
+
+def _words(body: bytes) -> str:
+    """A server's message in an error's body, on one line."""
+    error = PROTOCOLS["predict"].error(body)
+    return " ".join((error or body.decode("utf-8", "replace"))[:300].split()) or "no message"

@@ -1,0 +1,153 @@
+"""Requests to one server over kept connections; more are opened as they are needed, up to a bound.
+
+    send --> a free connection, the latest used first
+         --> else wait, and a connection is opened if there may be another; the oldest request takes the first free one
+
+`send` never waits. Every request ends in exactly one call of `done`, unless it is given up (`abandon`) or all are
+(`close`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ssl
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from phalanx_load.wire.connection import Connection, Request
+from phalanx_load.wire.parser import Response
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """No response, and why."""
+
+    why: str
+
+
+class Client:
+    """Lives on one event loop. `done(ticket, outcome)` is called from within the loop's IO callbacks."""
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        *,
+        secure: bool,
+        connections: int,
+        done: Callable[[int, Response | Failure], None],
+    ) -> None:
+        self._address, self._done = address, done
+        self._tls = ssl.create_default_context() if secure else None
+        self._most = connections
+        self._free: list[Connection] = []
+        self._open: set[Connection] = set()
+        self._busy: dict[int, Connection] = {}
+        self._waiting: OrderedDict[int, Request] = OrderedDict()
+        self._opening: set[asyncio.Task[None]] = set()
+        self.peak = 0
+        """Most connections at a time."""
+        self.short = False
+        """Whether a request had to wait although no further connection was allowed."""
+
+    def send(self, ticket: int, data: bytes) -> None:
+        """Send now if a connection is free, else as soon as one is."""
+        self._dispatch(Request(ticket, data))
+
+    def abandon(self, ticket: int) -> None:
+        """Give a request up: whatever still comes of it is dropped, with its connection."""
+        self._waiting.pop(ticket, None)
+        connection = self._busy.pop(ticket, None)
+        if connection is not None:
+            connection.request = None
+            connection.close()
+
+    def close(self) -> None:
+        """Drop all connections and requests."""
+        self._waiting.clear()
+        for task in self._opening:
+            task.cancel()
+        for connection in list(self._open):
+            connection.request = None
+            connection.close()
+
+    def _dispatch(self, request: Request) -> None:
+        if self._free:
+            self._put(self._free.pop(), request)
+            return
+        self._waiting[request.ticket] = request
+        self._grow()
+
+    def _grow(self) -> None:
+        """Open another connection if more wait than are on their way."""
+        if len(self._waiting) <= len(self._opening):
+            return
+        if len(self._open) + len(self._opening) >= self._most:
+            self.short = True
+            return
+        task = asyncio.get_running_loop().create_task(self._connect())
+        self._opening.add(task)
+        task.add_done_callback(self._opened)
+
+    def _opened(self, task: asyncio.Task[None]) -> None:
+        """An attempt is over, with or without a connection: others may still need one."""
+        self._opening.discard(task)
+        self._grow()
+
+    def _put(self, connection: Connection, request: Request) -> None:
+        self._busy[request.ticket] = connection
+        connection.send(request)
+
+    async def _connect(self) -> None:
+        host, port = self._address
+        loop = asyncio.get_running_loop()
+        try:
+            _, connection = await loop.create_connection(self._connection, host, port, ssl=self._tls)
+        except OSError as error:
+            if self._waiting:
+                ticket, _ = self._waiting.popitem(last=False)
+                self._done(ticket, Failure(f"cannot connect: {_reason(error)}"))
+            return
+        self._open.add(connection)
+        self.peak = max(self.peak, len(self._open))
+        self._next(connection)
+
+    def _connection(self) -> Connection:
+        return Connection(answered=self._answered, lost=self._lost)
+
+    def _next(self, connection: Connection) -> None:
+        """Give a free connection the oldest request, or keep it."""
+        if self._waiting:
+            self._put(connection, self._waiting.popitem(last=False)[1])
+        else:
+            self._free.append(connection)
+
+    def _answered(self, connection: Connection, request: Request, response: Response) -> None:
+        del self._busy[request.ticket]
+        if response.keep_alive:
+            self._next(connection)
+        self._done(request.ticket, response)
+
+    def _lost(self, connection: Connection, why: str) -> None:
+        self._open.discard(connection)
+        if connection in self._free:
+            self._free.remove(connection)
+        request, connection.request = connection.request, None
+        if request is None:
+            self._grow()
+            return
+        del self._busy[request.ticket]
+        if connection.stale and not request.again:
+            # Not to a free connection: the server may have closed all of them.
+            self._waiting[request.ticket] = replace(request, again=True)
+            self._grow()
+        else:
+            self._done(request.ticket, Failure(why))
+
+
+def _reason(error: OSError) -> str:
+    """Why a connection did not come about, in words without addresses."""
+    if error.errno == errno.ECONNREFUSED or "Connect call failed" in str(error):
+        return "connection refused"
+    return error.strerror or str(error) or type(error).__name__
