@@ -6,7 +6,6 @@ the value.
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 from bench.record import Figure, write
 from demo.__main__ import CACHE, OUT
 from phalanx_grid import EnsembleManifest, read_manifest
+from phalanx_load.report import decode
 
 
 def run() -> Path:
@@ -26,8 +26,14 @@ def run() -> Path:
     teacher = manifest.accuracy.teacher
     if teacher is not None:
         figures["accuracy:teacher"] = Figure(value=teacher.accuracy, low=teacher.low, high=teacher.high, unit="share")
-    for phase in json.loads((OUT / "summary.json").read_text())["phases"]:
-        for name, unit in (("p50_ms", "ms"), ("p99_ms", "ms"), ("students_mean", "students"), ("failed", "texts")):
-            value = float(phase[name])
-            figures[f"{phase['phase']}:{name}"] = Figure(value=value, low=value, high=value, unit=unit)
+    report = decode((OUT / "burst.json").read_bytes())
+    for phase in report.phases:
+        assert phase.latency is not None and phase.students is not None
+        for name, value, unit in (
+            ("p50_ms", phase.latency.p50_ms, "ms"),
+            ("p99_ms", phase.latency.p99_ms, "ms"),
+            ("students_mean", phase.students.mean, "students"),
+            ("failed", float(phase.lost), "texts"),
+        ):
+            figures[f"{phase.name}:{name}"] = Figure(value=value, low=value, high=value, unit=unit)
     return write("demo", figures)

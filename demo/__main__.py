@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
+import math
 import sys
 import time
-import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from demo.distil import distil, show_accuracy
-from demo.load import Answer, Phase, Row, drive, score
+from demo.drive import burst, full_capacity, score
 from demo.pool import ENSEMBLE, LocalPool, State, write_resources
-from demo.report import phase_rows, plot_burst, show_phases
 from demo.rows import held_out
-from phalanx_contract import metrics
+from phalanx_load import Report, Sample
+from phalanx_load.report import encode, footer_of, table_of
+from phalanx_load.report.plot import plot
 
 TEACHER, DATA, STUDENTS = "minilm", "trec6", 4
 OBJECTIVE_S = 0.15
@@ -44,20 +42,19 @@ def main() -> None:
     with LocalPool(resources, OUT) as pool:
         url = _ready(pool, console)
         console.rule("3  Score held-out texts over HTTP")
-        correct = _score(console, url, rows)
+        score(console, url, rows)
         console.rule("4  A burst: students drop, then come back")
-        answers, phases = _burst(pool, console, url, rows)
-        lines = phase_rows(answers, phases)
-        show_phases(console, lines)
+        report = _burst(pool, console, url, rows)
+        console.print(table_of(report))
+        console.print(footer_of(report), highlight=False)
         last = _last_decision(pool.state())
     console.print(f"[dim]The operator's last word: {last}[/]")
-    plot_burst(OUT / "burst.png", answers, phases, objective_s=OBJECTIVE_S, full=STUDENTS)
-    summary = {"held_out_accuracy_over_http": correct, "phases": lines}
-    (OUT / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+    plot(report, OUT / "burst.png", title="A burst: students drop, latency holds, students come back")
+    (OUT / "burst.json").write_bytes(encode(report))
     console.rule("Done; everything is stopped")
-    for path in (OUT / "burst.png", OUT / "summary.json", CACHE / "report", resources):
+    for path in (OUT / "burst.png", OUT / "burst.json", CACHE / "report", resources):
         console.print(f"  {path}")
-    _check(lines)
+    _check(report)
 
 
 def _ready(pool: LocalPool, console: Console) -> str:
@@ -71,45 +68,15 @@ def _ready(pool: LocalPool, console: Console) -> str:
     return url
 
 
-def _score(console: Console, url: str, rows: Sequence[Row]) -> float:
-    with _Bar(console, "texts") as tick:
-        answers = asyncio.run(score(url, rows, concurrency=8, tick=tick))
-    failed = [answer.status for answer in answers if answer.status != 200]
-    if failed:
-        raise SystemExit(f"{len(failed)} of {len(answers)} texts were not answered: status {sorted(set(failed))}")
-    correct = sum(answer.correct for answer in answers) / len(answers)
-    early = sum(answer.exit_row != "final" for answer in answers) / len(answers)
-    console.print(f"accuracy over HTTP {correct:.3f} on {len(rows)} held-out texts; {early:.1%} left at a ramp")
-    return correct
-
-
-def _burst(pool: LocalPool, console: Console, url: str, rows: Sequence[Row]) -> tuple[list[Answer], tuple[Phase, ...]]:
-    """Load in proportion to what this machine's worker measured for all students."""
-    full = _capacity_texts(pool, url, rows)
-    console.print(
-        f"with all {STUDENTS} students this worker computes about {full:.0f} texts/s; the burst sends twice that"
-    )
-    phases = (
-        Phase(name="calm", seconds=8, rate=0.35 * full),
-        Phase(name="burst", seconds=10, rate=2.0 * full),
-        Phase(name="after", seconds=30, rate=0.35 * full),
-    )
-    with _Bar(console, "texts") as tick:
-        answers = asyncio.run(drive(url, rows, phases, seed=SEED, tick=tick))
-    return answers, phases
-
-
-def _capacity_texts(pool: LocalPool, url: str, rows: Sequence[Row]) -> float:
-    """Texts a second with all students: the worker's capacity in tokens over the mean tokens of a text."""
+def _burst(pool: LocalPool, console: Console, url: str, rows: Sequence[Sample]) -> Report:
     state = pool.state()
     assert state is not None
     worker = state["pools"][0]["pods"][0]["url"]
-    with urllib.request.urlopen(f"{worker}/metrics", timeout=10) as response:
-        lines = response.read().decode().splitlines()
-    wanted = f'{metrics.CAPACITY.exposed}{{ensemble="{ENSEMBLE}",students="{STUDENTS}"}}'
-    capacity = next(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(wanted))
-    tokens = next(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(f"{metrics.TOKENS.exposed}{{"))
-    return capacity / (tokens / len(rows))
+    full = full_capacity(worker, ensemble=ENSEMBLE, students=STUDENTS, texts=len(rows))
+    console.print(
+        f"with all {STUDENTS} students this worker computes about {full:.0f} texts/s; the burst sends twice that"
+    )
+    return burst(console, url, rows, full=full, objective_s=OBJECTIVE_S, seed=SEED)
 
 
 def _last_decision(state: State | None) -> str:
@@ -117,34 +84,23 @@ def _last_decision(state: State | None) -> str:
     return f"{decision.get('reason', 'nothing yet')}: {decision.get('message', '')}"
 
 
-def _check(lines: Sequence[dict[str, float | str]]) -> None:
+def _check(report: Report) -> None:
     """The demo promises that students drop in the burst and come back, and that nothing is lost."""
-    calm, burst, after = lines
+    calm, during, after = (_mean_students(report, name) for name in ("calm", "burst", "after"))
     problems = []
-    if any(line["failed"] for line in lines):
+    if report.all.lost:
         problems.append("requests failed")
-    if not float(burst["students_mean"]) < float(calm["students_mean"]):
+    if not during < calm:
         problems.append("students did not drop in the burst")
-    if not float(after["students_mean"]) > float(burst["students_mean"]):
+    if not after > during:
         problems.append("students did not come back")
     if problems:
         raise SystemExit(f"not as promised: {'; '.join(problems)} (see {OUT}/up.log)")
 
 
-class _Bar:
-    """A progress bar on a terminal; silent elsewhere. Gives `tick(done, total)`."""
-
-    def __init__(self, console: Console, unit: str) -> None:
-        columns = (TextColumn(unit), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=console, disable=not console.is_terminal)
-
-    def __enter__(self) -> Callable[[int, int], None]:
-        self._progress.start()
-        task = self._progress.add_task("")
-        return lambda done, total: self._progress.update(task, completed=done, total=total)
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+def _mean_students(report: Report, phase: str) -> float:
+    students = report.phase(phase).students
+    return students.mean if students else math.nan
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ LEVELS = click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=Fals
 @click.option("--artifact", type=click.Path(path_type=Path), help="Serve this artifact's folder, with no plan.")
 @click.option("--name", default="default", show_default=True, help="Name of the model, with --artifact.")
 @click.option("--objective", type=float, default=None, help="Latency objective in seconds, with --artifact.")
+@click.option("--students-min", type=click.IntRange(1), default=1, help="Fewest students in a burst, with --artifact.")
+@click.option("--students-max", type=click.IntRange(1), help="Most students, with --artifact.")
 @click.option("--host", help="Address to listen on.")
 @click.option("--port", type=int, help="Port to listen on; 0 takes a free one.")
 @click.option("--plan-dir", help="Folder with the plan's files.")
@@ -33,6 +35,8 @@ def command(
     artifact: Path | None,
     name: str,
     objective: float | None,
+    students_min: int,
+    students_max: int | None,
     more: tuple[str, ...],
     log_level: str,
     **options: str | int | None,
@@ -47,7 +51,7 @@ def command(
     from phalanx_grid import GridError
     from phalanx_server.run import run
     from phalanx_server.settings import read_settings
-    from phalanx_server.standalone import OBJECTIVE_S, standalone_plan
+    from phalanx_server.standalone import OBJECTIVE_S, cut_between, standalone_plan
 
     extra |= {option: value for option, value in options.items() if value is not None}
     if artifact is not None and "PHALANX_CACHE_DIR" not in os.environ:
@@ -55,7 +59,10 @@ def command(
     try:
         settings = read_settings(os.environ, **extra)
         objective_s = OBJECTIVE_S if objective is None else objective
-        plan = standalone_plan(artifact, name=name, objective_s=objective_s) if artifact else None
+        plan = None
+        if artifact is not None:
+            cut = cut_between(students_min, students_max)
+            plan = standalone_plan(artifact, name=name, objective_s=objective_s, cut=cut)
         code = asyncio.run(run(settings, plan=plan, announce=lambda url: click.echo(f"serving on {url}")))
     except (ContractError, GridError, ValueError, OSError) as error:
         raise click.ClickException(str(error)) from error

@@ -118,6 +118,8 @@ async def test_bad_options_are_refused_in_one_line(shop: Shop, tmp_path: Path) -
         (("--set", "colour=red"), {}, "colour: no such setting"),
         (("--set", "drain_lag_s"), {}, "--set drain_lag_s: write NAME=VALUE"),
         (("--artifact", str(shop.base.path), "--objective", "0"), {}, "--objective: "),
+        (("--artifact", str(shop.base.path), "--students-min", "3", "--students-max", "2"), {}, "--students-max: "),
+        (("--artifact", str(shop.base.path), "--students-min", "99"), {}, "--students-min: "),
         (("--set", "device=tpu"), {}, "device: "),
         (("--artifact", str(tmp_path)), {}, "no artifact at"),
         ((), {"PHALANX_WORKER_BATCH_TEXTS": "none"}, "batch_texts"),

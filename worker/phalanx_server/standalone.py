@@ -12,8 +12,24 @@ from phalanx_grid import read_manifest
 OBJECTIVE_S: Final = 0.25
 """Latency objective where nobody set one: generous, for a machine without a GPU."""
 
-_OPTIONS: Final = {"ensembles[0].name": "--name", "objective_p99_s": "--objective"}
+_OPTIONS: Final = {
+    "ensembles[0].name": "--name",
+    "objective_p99_s": "--objective",
+    "ensembles[0].cut.students_floor": "--students-min",
+    "ensembles[0].cut.students_ceiling": "--students-max",
+}
 """What sets these fields of the plan."""
+
+
+def cut_between(fewest: int, most: int | None) -> Cut:
+    """The cut that lets the burst guard move between so many students; None is as many as the artifact has.
+
+    Raises:
+        FieldError: the most are fewer than the fewest.
+    """
+    if most is not None and most < fewest:
+        raise FieldError("--students-max", f"{most} is below --students-min {fewest}")
+    return Cut(students_floor=fewest, students_ceiling=most)
 
 
 def standalone_plan(folder: Path, *, name: str, objective_s: float = OBJECTIVE_S, cut: Cut | None = None) -> Plan:

@@ -11,6 +11,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from phalanx_load.report.figures import Report, Second
 
@@ -70,9 +71,21 @@ def draw_latency(axes: Axes, report: Report) -> None:
     if report.objective_ms is not None:
         label = f"objective {report.objective_ms:g} ms"
         axes.axhline(report.objective_ms, color=GREY, ls="--", lw=1.2, label=label)
-    axes.set_yscale("log")
+    _log_scale(axes, report)
     axes.set_ylabel("latency, ms")
     axes.legend(loc="upper right", ncols=3)
+
+
+def _log_scale(axes: Axes, report: Report) -> None:
+    """Plain numbers at 1, 2, 5, 10, ..., and room above all lines for the legend."""
+    drawn = [value for second in report.series for value in (second.p50_ms, second.p99_ms) if value is not None]
+    drawn += [report.objective_ms] if report.objective_ms is not None else []
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    if drawn:
+        axes.set_ylim(min(drawn) / 1.5, max(drawn) * 2.5)
 
 
 def draw_students(axes: Axes, report: Report) -> None:

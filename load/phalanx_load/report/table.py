@@ -39,7 +39,6 @@ _COLUMNS: Final[tuple[tuple[str, Cell], ...]] = (
     ("429", lambda phase: str(phase.refused)),
     ("lost", lambda phase: str(phase.lost)),
     ("p50 ms", lambda phase: _ms(phase, "p50_ms")),
-    ("p90", lambda phase: _ms(phase, "p90_ms")),
     ("p99", lambda phase: _ms(phase, "p99_ms")),
     ("p99.9", lambda phase: _ms(phase, "p999_ms")),
 )
@@ -59,7 +58,7 @@ def table_of(report: Report) -> Table:
     phases = [*report.phases, report.all] if len(report.phases) > 1 else list(report.phases)
     columns = [*_COLUMNS, *((title, cell) for title, known, cell in _OPTIONAL if known(report.all) is not None)]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for title, _ in columns:
         table.add_column(title, justify="right", no_wrap=True)
     for phase in phases:
