@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
+from phalanx_distill.cost import Cost
+from phalanx_distill.detail import Detail
 from phalanx_distill.evaluate import Measured
 from phalanx_distill.fit import Epoch
 from phalanx_distill.prepare import DataFacts
@@ -15,17 +17,70 @@ FILE: Final = "report.json"
 
 
 class StudentReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One student: the teacher's row it started from, its weight, and the mean squared residual it left."""
+    """One student: the teacher's row it started from, its weight, and the mean squared residual it left.
+
+    `rows` are the teacher's rows one by one, where they are not consecutive from `start` on.
+    """
 
     start: int
     weight: float
     train_residual: float
     validation_residual: float
     history: list[Epoch]
+    rows: tuple[int, ...] = ()
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """One shape that was tried: K students of L rows.
+
+    `validation_gap` is how much lower its accuracy on validation rows is than the teacher's (negative: higher);
+    `seconds` what it took to train.
+    """
+
+    students: int
+    rows: int
+    validation_gap: float
+    chosen: bool
+    seconds: float
+
+
+class CorpusFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """Texts and tokens of one part: transfer, validation or test."""
+
+    name: str
+    texts: int
+    tokens: int
+
+
+class Residual(msgspec.Struct, frozen=True, kw_only=True):
+    """The mean square of the teacher's centred logits: what there is to learn before the first student."""
+
+    train: float
+    validation: float
+
+
+class Notes(msgspec.Struct, kw_only=True):
+    """What a run tells the report beside its measurements; it fills up as the run goes, and all of it is optional.
+
+    `accuracy_budget` is the share by which the ensemble may be less accurate than the teacher. `transfer_sources` are
+    transfer texts by where they come from. `prefix_weights[k-1]` is what each of the first k students counts.
+    """
+
+    accuracy_budget: float | None = None
+    candidates: list[Candidate] = []
+    corpora: list[CorpusFacts] = []
+    transfer_sources: dict[str, int] = {}
+    untaught: Residual | None = None
+    prefix_weights: list[list[float]] = []
+    detail: Detail | None = None
+    cost: Cost | None = None
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """`kind` is ensemble or adapter; `source` the teacher or the base; `seconds` by stage, of the last process."""
+    """`kind` is ensemble or adapter; `source` the teacher or the base; `seconds` by stage, of the last process.
+
+    `files` are the sha256 of the artifact's files by name.
+    """
 
     kind: str
     fingerprint: str
@@ -39,6 +94,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     students: list[StudentReport] = []
     seconds: dict[str, float] = {}
     versions: dict[str, str] = {}
+    files: dict[str, str] = {}
+    notes: Notes = msgspec.field(default_factory=Notes)
+
+    @property
+    def candidates(self) -> list[Candidate]:
+        """The shapes that were tried; empty if the shape was given."""
+        return self.notes.candidates
 
 
 def write_report(folder: Path, report: Report) -> None:
