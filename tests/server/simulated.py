@@ -16,10 +16,14 @@ from phalanx_server.batching.capacity import Capacity, Cost
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A stretch of constant offered load, in parts of what the device computes with all students."""
+    """A stretch of constant offered load, in parts of what the device computes with all students.
+
+    `slowdown`: batches take so many times as long as they should, as where clients share the cores.
+    """
 
     seconds: float
     load: float
+    slowdown: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,7 +83,7 @@ class Worker:
             batch = self._take(waiting, believed, state)
             tokens = sum(tokens for _, tokens in batch)
             noise = math.exp(chance.gauss(0, self.device.noise))
-            seconds = truth.seconds(students=state.students, tokens=tokens) * noise
+            seconds = truth.seconds(students=state.students, tokens=tokens) * noise * _slowdown(phases, now_s)
             believed = believed.observe(students=state.students, tokens=tokens, seconds=seconds)
             now_s += seconds
             self.steps.append((now_s, state.students))
@@ -123,3 +127,9 @@ class Worker:
         """From when on there were so many to the end; infinite if never."""
         held = list(itertools.takewhile(lambda step: step[1] == students, reversed(self.steps)))
         return held[-1][0] if held else math.inf
+
+
+def _slowdown(phases: Sequence[Phase], now_s: float) -> float:
+    """How slow the device is; as in the last phase after the end."""
+    ends = itertools.accumulate(phase.seconds for phase in phases)
+    return next((phase.slowdown for phase, end_s in zip(phases, ends, strict=True) if now_s < end_s), 1.0)

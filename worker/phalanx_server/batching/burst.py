@@ -16,14 +16,22 @@ own batch holds those too:
 The queue alone cannot tell when a student may come back: with few students it is empty also while arrivals would fill
 it with one more. The gap between 1 and 0.75, and between what arrivals surely and at most are, is the hysteresis that
 keeps k still under a constant load.
+
+Where few texts make up an objective, chance alone drops a student now and then, at any load. So a student that came
+back and was dropped again stays away for twice as long as before (up to a bound), unless arrivals have fallen well
+below those under which it was dropped: after a burst nothing holds it back.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from phalanx_server.batching.arrivals import NONE, Between
 from phalanx_server.batching.capacity import Capacity
+
+_ALIKE: Final = 0.5
+"""Arrivals that are at most this part of those of a drop are another load, of which the drop says nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +44,8 @@ class BurstPolicy:
     raise_share: a student comes back only if the latency with it, beyond launching two batches, takes at most this
     share of what is allowed beyond that;
     raise_load: and arrivals keep the device busy for at most this share of the time;
-    raise_after_s: and both for this long, or for less when arrivals are far below.
+    raise_after_s: and both for this long, or for less when arrivals are far below;
+    hold_s: and for up to this long once students that came back were dropped again.
     """
 
     objective_s: float
@@ -45,6 +54,19 @@ class BurstPolicy:
     raise_share: float = 0.75
     raise_load: float = 0.75
     raise_after_s: float = 1.0
+    hold_s: float = 8.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Setback:
+    """The latest drop. Under arrivals of about `offered` tokens a second the next raise takes `hold_s` of calm.
+
+    tried: students have been raised since, so that another drop is one to and fro more.
+    """
+
+    offered: float
+    hold_s: float
+    tried: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +76,7 @@ class BurstState:
     students: int
     calm_since_s: float | None = None
     at_s: float | None = None
+    setback: Setback | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,17 +112,35 @@ def pick_students(
     """
     current = bounds.ceiling if state is None else min(max(state.students, bounds.floor), bounds.ceiling)
     view = _View(demand, capacity, policy)
+    setback = _remembered(state, demand)
     fitting = (k for k in range(current, bounds.floor, -1) if view.holds(k))
     most = next(fitting, bounds.floor)
     if most < current:
-        return BurstState(students=most, at_s=now_s)
+        return BurstState(students=most, at_s=now_s, setback=_dropped(setback, demand, policy))
     since_s = _calm_since_s(state, now_s)
     while current < bounds.ceiling and view.room(current + 1):
-        needed_s = view.calm_s(current + 1)
+        needed_s = max(view.calm_s(current + 1), setback.hold_s if setback else 0.0)
         if now_s - since_s < needed_s:
-            return BurstState(students=current, calm_since_s=since_s, at_s=now_s)
+            return BurstState(students=current, calm_since_s=since_s, at_s=now_s, setback=setback)
         current, since_s = current + 1, since_s + needed_s
-    return BurstState(students=current, at_s=now_s)
+        setback = replace(setback, tried=True) if setback else None
+    return BurstState(students=current, at_s=now_s, setback=setback)
+
+
+def _remembered(state: BurstState | None, demand: Demand) -> Setback | None:
+    """The latest drop, if it still says something. Arrivals that go on rising after a drop belong to it."""
+    setback = state.setback if state else None
+    if setback is None or demand.offered.high < _ALIKE * setback.offered:
+        return None
+    return setback if setback.tried else replace(setback, offered=max(setback.offered, demand.offered.middle))
+
+
+def _dropped(setback: Setback | None, demand: Demand, policy: BurstPolicy) -> Setback:
+    """A drop more: one that undoes a raise doubles the time until the next."""
+    if setback is None:
+        return Setback(offered=demand.offered.middle, hold_s=0.0)
+    hold_s = min(max(2 * setback.hold_s, policy.raise_after_s), policy.hold_s) if setback.tried else setback.hold_s
+    return Setback(offered=max(setback.offered, demand.offered.middle), hold_s=hold_s)
 
 
 def _calm_since_s(state: BurstState | None, now_s: float) -> float:

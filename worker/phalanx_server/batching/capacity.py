@@ -1,7 +1,11 @@
 """How fast the device computes a batch with k students: measured at warm-up, corrected by every batch.
 
-A batch of T tokens (padding included) with k students is modelled to take `fixed_s[k] + T / tokens_per_s[k]`: small
-batches are bound by launches, large ones by arithmetic, and a queue drains in large ones.
+A batch of T tokens with k students is modelled to take `fixed_s[k] + T / tokens_per_s[k]`: small batches are bound by
+launches, large ones by arithmetic, and a queue drains in large ones.
+
+Every batch moves the prediction by a tenth of what it was off, in the logarithm. One that is slower by more than chance
+explains moves it three times as far: a device that slows as a burst begins (clients on the same cores, a hot chip) has
+to be known before the queue is long, while taking it for slow a little longer costs some accuracy at most.
 """
 
 from __future__ import annotations
@@ -11,7 +15,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-_SHARED: Final = 0.25
+_WEIGHT: Final = 0.1
+_SURPRISE_WEIGHT: Final = 0.3
+_SURPRISE: Final = 1.2
+"""A batch that takes so many times as long as predicted is no chance."""
+
+_SHARED: Final = 0.75
 """What a batch with k students says of other counts, relative to what it says of k: a slow machine is slow
 for all, but each count has its own shape."""
 
@@ -78,11 +87,12 @@ class Capacity:
         cost = self._cost(students)
         return max(int((seconds - cost.fixed_s) * cost.tokens_per_s), MIN_BATCH_TOKENS)
 
-    def observe(self, *, students: int, tokens: int, seconds: float, weight: float = 0.1) -> Capacity:
+    def observe(self, *, students: int, tokens: int, seconds: float) -> Capacity:
         """Learn from a batch: an exponential average (in the logarithm) of predicted over actual time."""
         if tokens <= 0 or not seconds > 0 or not math.isfinite(seconds):
             return self
         ratio = self._cost(students).seconds(tokens) / seconds
+        weight = _SURPRISE_WEIGHT if ratio * _SURPRISE < 1 else _WEIGHT
         ratio = min(max(ratio, 1 / _OUTLIER), _OUTLIER)
         own, shared = ratio**weight, ratio ** (weight * _SHARED)
         index = self._index(students)
