@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-BENCHMARKS = ("grid_cpu", "demo")
+BENCHMARKS = ("grid_cpu", "demo", "serving")
 
 
 def main() -> None:

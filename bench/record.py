@@ -42,8 +42,8 @@ def commit() -> str:
     return done.stdout.strip() or "unknown"
 
 
-def write(name: str, figures: Mapping[str, Figure]) -> Path:
-    """Write one result and return its path."""
+def write(name: str, figures: Mapping[str, Figure], *, folder: Path = RESULTS) -> Path:
+    """Write one result and return its path; another folder is for trials."""
     result = {
         "name": name,
         "commit": commit(),
@@ -52,7 +52,7 @@ def write(name: str, figures: Mapping[str, Figure]) -> Path:
         "command": f"python -m bench {name}",
         "figures": {key: asdict(figure) for key, figure in figures.items()},
     }
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.json"
     path.write_text(json.dumps(result, indent=2) + "\n")
     return path

@@ -18,7 +18,7 @@ from phalanx_load.report.figures import Report, Second
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#6B7280"
 """Told apart by colour-blind readers too (Okabe and Ito 2008)."""
 
-_STYLE: Final[dict[Any, Any]] = {
+STYLE: Final[dict[Any, Any]] = {
     "axes.axisbelow": True,
     "axes.grid": True,
     "axes.spines.right": False,
@@ -34,7 +34,7 @@ _STYLE: Final[dict[Any, Any]] = {
 def plot(report: Report, path: Path, *, title: str = "") -> None:
     """Write the picture; the suffix of the path says in which format."""
     told = any(second.students_mean is not None for second in report.series)
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(9, 6.4 if told else 4.8), layout="constrained")
         FigureCanvasAgg(figure)  # draws into memory: no display is needed, and no global backend is set
         ratios = [1.0, 1.5, 1.0] if told else [1.0, 1.5]
@@ -44,7 +44,7 @@ def plot(report: Report, path: Path, *, title: str = "") -> None:
         if told:
             draw_students(axes[2], report)
         for each in axes:
-            _mark_phases(each, report)
+            mark_phases(each, report)
         _name_phases(axes[0], report)
         axes[-1].set_xlabel("seconds")
         figure.suptitle(title or f"{report.url} ({report.protocol})", x=0.01, ha="left", fontweight="bold")
@@ -114,7 +114,8 @@ def _values(report: Report, of: Callable[[Second], float | None]) -> list[float]
     return [math.nan if (value := of(second)) is None else float(value) for second in report.series]
 
 
-def _mark_phases(axes: Axes, report: Report) -> None:
+def mark_phases(axes: Axes, report: Report) -> None:
+    """A line where each phase begins."""
     for stretch in report.stretches[1:]:
         axes.axvline(stretch.start_s, color=GREY, lw=0.8, alpha=0.6)
 

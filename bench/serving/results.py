@@ -1,0 +1,129 @@
+"""From what was measured to figures, and to the reports that the pictures are made from."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from bench.record import RESULTS, Figure, write
+from bench.serving.measured import FIXED, ONE, Drive, Measured
+from bench.serving.plots import draw_all
+from bench.serving.scale import BURSTING, OBJECTIVE_S
+from phalanx_load import Record, Span
+from phalanx_load.report import encode
+from phalanx_load.report.percentiles import percentile
+from phalanx_load.report.summary import View
+
+SETTLED_S = 5.0
+"""From so long after a burst on, all students are to be back."""
+
+
+def save(found: Measured, *, folder: Path | None = None) -> Path:
+    """Write figures, reports and pictures: to bench/results and docs/img, or all to a folder."""
+    figures = {"objective": _exact(1000 * OBJECTIVE_S, "ms"), "students": _exact(found.students, "students")}
+    figures |= _capacity(found)
+    for (name, share), drive in found.loads.items():
+        figures |= _of_drives(f"{name}:{100 * share:.0f}", found, [drive], _thirds(drive))
+    for name, drives in found.bursts.items():
+        figures |= _of_drives(f"{name}:burst", found, drives, [(d, span) for d in drives for span in _bursts(d)])
+        figures |= _recovery(f"{name}:burst", found.students, drives)
+    results = RESULTS if folder is None else folder
+    reports = results / "serving"
+    reports.mkdir(parents=True, exist_ok=True)
+    for name, drives in found.bursts.items():
+        (reports / f"burst-{name}.json").write_bytes(encode(drives[-1].report))
+    path = write("serving", figures, folder=results)
+    draw_all(results, Path("docs/img") if folder is None else folder)
+    return path
+
+
+def _capacity(found: Measured) -> dict[str, Figure]:
+    units = {"server": "texts/s", "engine": "texts/s", "ratio": "share", "busy": "share", "batch_texts": "texts"}
+    return {
+        f"capacity:{name}:{what}": _spread([getattr(each, what) for each in found.rounds[name]], unit)
+        for name in (FIXED, ONE)
+        for what, unit in units.items()
+    }
+
+
+def _of_drives(
+    key: str, found: Measured, drives: Sequence[Drive], parts: Sequence[tuple[Drive, Span]]
+) -> dict[str, Figure]:
+    """Figures of the parts, taken together; their extremes are low and high."""
+    views = [View.of(drive.record, drive.schedule.within(span)) for drive, span in parts]
+    figures: dict[str, Figure] = {}
+    for share, name in ((0.5, "p50"), (0.99, "p99")):
+        each = [1000 * percentile(sorted(view.latencies()), share) for view in views]
+        together = sorted(latency for view in views for latency in view.latencies())
+        value = 1000 * percentile(together, share)
+        figures[f"{key}:{name}"] = Figure(value=value, low=min(each), high=max(each), unit="ms")
+    missed = [view.missed(OBJECTIVE_S) for view in views]
+    weight = [len(view.sent) for view in views]
+    mean = sum(m * w for m, w in zip(missed, weight, strict=True)) / sum(weight)
+    figures[f"{key}:missed"] = Figure(value=mean, low=min(missed), high=max(missed), unit="share")
+    told = [students for view in views if (students := view.students()) is not None]
+    figures[f"{key}:students"] = Figure(
+        value=statistics.fmean(each.mean for each in told),
+        low=min(each.least for each in told),
+        high=max(each.most for each in told),
+        unit="students",
+    )
+    figures[f"{key}:spent"] = _spread([100 * _spent(found, drive, span) for drive, span in parts], "points")
+    # Over the whole runs: nothing may be lost at any time.
+    figures[f"{key}:sent"] = _exact(sum(drive.report.all.offered for drive in drives), "requests")
+    figures[f"{key}:refused"] = _exact(sum(drive.report.all.refused for drive in drives), "requests")
+    figures[f"{key}:lost"] = _exact(sum(drive.report.all.lost for drive in drives), "requests")
+    figures[f"{key}:whole_p99"] = _spread([_p99_ms(drive.record) for drive in drives], "ms")
+    return figures
+
+
+def _spent(found: Measured, drive: Drive, span: Span) -> float:
+    """Accuracy that fewer students cost on the texts that were answered in a span, against all students on them."""
+    answered = [index for index in drive.schedule.within(span) if drive.record.correct[index] >= 0]
+    full = sum(found.full_right[drive.samples[index]] for index in answered)
+    return (full - sum(drive.record.correct[index] for index in answered)) / max(len(answered), 1)
+
+
+def _recovery(key: str, ceiling: int, drives: Sequence[Drive]) -> dict[str, Figure]:
+    """How long after the last burst all students answer again, and whether they stay."""
+    back = [_seconds_to(ceiling, drive) for drive in drives]
+    settled = [_share_at(ceiling, drive) for drive in drives]
+    return {f"{key}:recovery": _spread(back, "s"), f"{key}:settled": _spread(settled, "share")}
+
+
+def _seconds_to(ceiling: int, drive: Drive) -> float:
+    """From the last burst's end to the first later request that all students answered, or to the end of the run."""
+    record, burst = drive.record, _bursts(drive)[-1]
+    after = range(drive.schedule.within(burst).stop, len(record))
+    ends_s = (record.due_s[i] + record.latency_s[i] for i in after if record.students[i] == ceiling)
+    return next(ends_s, drive.schedule.end_s) - burst.end_s
+
+
+def _share_at(ceiling: int, drive: Drive) -> float:
+    """The share of answers by all students, from `SETTLED_S` after the last burst to the end."""
+    record, start_s = drive.record, _bursts(drive)[-1].end_s + min(SETTLED_S, drive.schedule.spans[-1].seconds / 2)
+    told = [record.students[i] for i in range(len(record)) if record.due_s[i] >= start_s and record.students[i] > 0]
+    return sum(students == ceiling for students in told) / len(told) if told else 0.0
+
+
+def _bursts(drive: Drive) -> list[Span]:
+    return [span for span in drive.schedule.spans if span.name == BURSTING]
+
+
+def _thirds(drive: Drive) -> list[tuple[Drive, Span]]:
+    third_s = drive.schedule.end_s / 3
+    return [(drive, Span(name="load", start_s=n * third_s, end_s=(n + 1) * third_s)) for n in range(3)]
+
+
+def _p99_ms(record: Record) -> float:
+    return 1000 * percentile(sorted(View.of(record, range(len(record))).latencies()), 0.99)
+
+
+def _spread(values: Iterable[float], unit: str) -> Figure:
+    ordered = sorted(values)
+    return Figure(value=statistics.median(ordered), low=ordered[0], high=ordered[-1], unit=unit)
+
+
+def _exact(value: float, unit: str) -> Figure:
+    return Figure(value=value, low=value, high=value, unit=unit)
