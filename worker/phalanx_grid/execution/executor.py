@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 
 from phalanx_grid.batch import Batch
+from phalanx_grid.grid import Grid
 from phalanx_grid.outputs import FinalStep, RampStep
 
 if TYPE_CHECKING:
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 
 TOLERANCES = {torch.float32: 1e-4, torch.bfloat16: 4e-2}
 """Rounding alone, by number format, as `Executor.tolerance` counts it."""
+
+
+def rounding(grid: Grid) -> float:
+    """The tolerance of a grid's own number format."""
+    return TOLERANCES[grid.embeddings.word.dtype]
 
 
 class Executor(Protocol):
@@ -38,5 +44,8 @@ class Executor(Protocol):
         adapters: AdapterTable | None = None,
         ramp_rows: Collection[int] | None = None,
     ) -> Iterator[RampStep | FinalStep]:
-        """Answers as `Grid.steps` gives them, in the same order."""
+        """Answers as `Grid.steps` gives them, in the same order.
+
+        The batch may be on the host: the executor takes it to where it computes.
+        """
         ...

@@ -7,7 +7,8 @@ from typing import Final
 
 import torch
 
-from phalanx_grid.execution import packed, stacked
+from phalanx_grid.execution import stacked
+from phalanx_grid.execution.cpu import packed
 from phalanx_grid.execution.executor import Executor
 from phalanx_grid.grid import Grid
 
@@ -17,8 +18,9 @@ Build = Callable[[Grid, torch.device, int], Executor]
 EXECUTORS: Final[Mapping[str, Build]] = {
     "auto": stacked.build,
     "stacked": stacked.build,
-    "packed": packed.build,
+    "packed": packed.build_packed,
     "threads": packed.build_threads,
+    "int8": packed.build_int8,
 }
 SETTING: Final = "PHALANX_WORKER_EXECUTION"
 

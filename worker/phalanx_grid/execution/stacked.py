@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from phalanx_grid.batch import Batch
-from phalanx_grid.execution.executor import TOLERANCES, Executor
+from phalanx_grid.execution.executor import Executor, rounding
+from phalanx_grid.execution.staging import Inbound
 from phalanx_grid.grid import Grid
 from phalanx_grid.outputs import FinalStep, RampStep
 
@@ -23,7 +24,8 @@ class Stacked:
 
     def __init__(self, grid: Grid) -> None:
         self._grid = grid
-        self.tolerance = TOLERANCES[grid.embeddings.word.dtype]
+        self._inbound = Inbound(grid.embeddings.word.device, grid.geometry.pad_id)
+        self.tolerance = rounding(grid)
 
     def steps(
         self,
@@ -34,7 +36,8 @@ class Stacked:
         ramp_rows: Collection[int] | None = None,
     ) -> Iterator[RampStep | FinalStep]:
         """As `Executor.steps`."""
-        return self._grid.steps(batch, students=students, adapters=adapters, ramp_rows=ramp_rows)
+        inside = self._inbound.take(batch)
+        return self._grid.steps(inside, students=students, adapters=adapters, ramp_rows=ramp_rows)
 
 
 def build(grid: Grid, device: torch.device, threads: int) -> Executor:

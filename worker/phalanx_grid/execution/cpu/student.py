@@ -7,21 +7,21 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from phalanx_grid.cell import Row
-from phalanx_grid.execution.linear import PackedLinear
-from phalanx_grid.execution.packing import Group, Packing
+from phalanx_grid.execution.cpu.linear import Prepare
+from phalanx_grid.execution.cpu.packing import Group, Packing
 from phalanx_grid.stacked import StackedNorm
 
 
 class PackedRow:
     """Student m's part of a row."""
 
-    def __init__(self, row: Row, student: int) -> None:
+    def __init__(self, row: Row, student: int, prepare: Prepare) -> None:
         self._heads = row.heads
-        self._qkv = PackedLinear(row.qkv, student)
-        self._out = PackedLinear(row.out, student)
+        self._qkv = prepare(row.qkv, student, False)
+        self._out = prepare(row.out, student, False)
         self._attention_norm = _Norm(row.attention_norm, student)
-        self._up = PackedLinear(row.up, student, then="gelu")
-        self._down = PackedLinear(row.down, student)
+        self._up = prepare(row.up, student, True)
+        self._down = prepare(row.down, student, False)
         self._output_norm = _Norm(row.output_norm, student)
 
     def __call__(self, x: Tensor, packing: Packing, bias: Tensor | None, *, first_only: bool) -> Tensor:

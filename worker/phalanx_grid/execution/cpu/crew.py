@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import torch
 from torch import Tensor
 
-from phalanx_grid.execution.deal import Wave, waves
+from phalanx_grid.execution.cpu.deal import Wave, waves
 
 Unit = Callable[[], Tensor]
 
@@ -21,13 +21,13 @@ class Crew:
     """
 
     def __init__(self, threads: int) -> None:
-        self._threads = threads
+        self.threads = threads
         self._pool = ThreadPoolExecutor(threads - 1, thread_name_prefix="students") if threads > 1 else None
 
     def run(self, units: list[Unit]) -> list[Tensor]:
         """What each unit gives, in their order."""
         results: dict[int, Tensor] = {}
-        for wave in waves(len(units), self._threads):
+        for wave in waves(len(units), self.threads):
             results |= self._wave(wave, units)
         return [results[index] for index in range(len(units))]
 

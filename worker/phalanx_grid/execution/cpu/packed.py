@@ -6,45 +6,45 @@ counts there is that each product finds its weights laid out and its states in t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import Tensor
 
 from phalanx_grid.batch import Batch
 from phalanx_grid.cell import Row
-from phalanx_grid.execution.crew import Crew, Unit
-from phalanx_grid.execution.deal import parts
-from phalanx_grid.execution.executor import TOLERANCES, Executor
-from phalanx_grid.execution.packing import Packing, pack, unpack
+from phalanx_grid.execution.cpu.crew import Crew, Unit
+from phalanx_grid.execution.cpu.deal import parts
+from phalanx_grid.execution.cpu.linear import Prepare, blocked, eight_bits
+from phalanx_grid.execution.cpu.packing import Packing, pack, unpack
+from phalanx_grid.execution.cpu.student import PackedRow
+from phalanx_grid.execution.executor import Executor, rounding
+from phalanx_grid.execution.segments import segments
 from phalanx_grid.execution.stacked import Stacked
-from phalanx_grid.execution.student import PackedRow
 from phalanx_grid.grid import Grid
 from phalanx_grid.outputs import FinalStep, RampStep
 
 if TYPE_CHECKING:
     from phalanx_grid.slots import AdapterTable
 
-Run = Callable[[list[Unit]], list[Tensor]]
-"""Runs units, in any order or at the same time, and gives their results in order."""
+INT8_TOLERANCE: Final = 0.15
+"""As `Executor.tolerance`: rounding of weights and states to 8 bits."""
 
 
 class Packed:
-    """Students one after the other on the calling thread, or dealt to `threads` (name `threads`).
+    """Students one after the other on the calling thread and torch's helpers, or dealt to the lanes of a `crew`.
 
-    The rows' weights are held twice: as the grid has them, and blocked. Batches with adapters go to `stacked`.
+    The rows' weights are held twice: as the grid has them, and as `prepare` lays them out. Batches with adapters go to
+    `stacked`.
     """
 
-    def __init__(self, grid: Grid, *, threads: int | None = None) -> None:
-        self.name = "packed" if threads is None else "threads"
-        self.tolerance = TOLERANCES[grid.embeddings.word.dtype]
-        self._grid, self._stacked = grid, Stacked(grid)
-        self._threads = threads or 1
-        self._run: Run = _one_by_one if threads is None else Crew(threads).run
-        self._students = _prepared(grid)
+    def __init__(self, grid: Grid, *, name: str, tolerance: float, crew: Crew | None, prepare: Prepare) -> None:
+        self.name, self.tolerance = name, tolerance
+        self._grid, self._stacked, self._crew = grid, Stacked(grid), crew
+        rows = [row for row in grid.rows if isinstance(row, Row)]
+        self._students = [[PackedRow(row, m, prepare) for row in rows] for m in range(grid.geometry.students)]
 
     @torch.inference_mode()
     def steps(
@@ -60,8 +60,7 @@ class Packed:
             yield from self._stacked.steps(batch, students=students, adapters=adapters, ramp_rows=ramp_rows)
             return
         grid, k = self._grid, self._grid.checked(students)
-        cuts = parts(k, texts=batch.size, tokens=batch.size * batch.length, threads=self._threads)
-        packings = pack(batch, cuts)
+        packings = pack(batch, self._parts(batch, k))
         embedded = grid.embeddings(batch.ids).flatten(0, 1)
         bias = None if grid.relative is None else grid.relative(batch.length, k).float()
         states = [packing.take(embedded) for packing in packings] * k
@@ -71,6 +70,10 @@ class Packed:
             if grid.ramps is not None and rows.stop < grid.geometry.rows:
                 yield RampStep(rows.stop - 1, grid.ramps(rows.stop - 1, pooled, grid.weights)[-1])
         yield grid.finish(pooled)
+
+    def _parts(self, batch: Batch, k: int) -> int:
+        threads = 1 if self._crew is None else self._crew.threads
+        return parts(k, texts=batch.size, tokens=batch.size * batch.length, threads=threads)
 
     def _walk(
         self, states: Sequence[Tensor], rows: range, packings: Sequence[Packing], bias: Tensor | None
@@ -82,7 +85,7 @@ class Packed:
             own = None if bias is None else bias[student]
             chosen = [(self._students[student][row], self._grid.first_only(row)) for row in rows]
             units.append(partial(_through, x, chosen, packings[part], own))
-        return self._run(units)
+        return [unit() for unit in units] if self._crew is None else self._crew.run(units)
 
     def _pooled(self, states: Sequence[Tensor], rows: range, packings: Sequence[Packing]) -> Tensor:
         """One vector for each student and sequence, [k, N, H]."""
@@ -93,37 +96,27 @@ class Packed:
         return unpack(by_part, packings)
 
 
-def segments(grid: Grid, ramp_rows: Collection[int] | None) -> list[range]:
-    """All rows, cut behind each ramp that speaks: there its sum needs every student."""
-    last = grid.geometry.rows
-    speaking = [row + 1 for row in range(last - 1) if grid.has_ramps and (ramp_rows is None or row in ramp_rows)]
-    return [range(start, stop) for start, stop in pairwise([0, *speaking, last])]
-
-
 def _through(x: Tensor, rows: Sequence[tuple[PackedRow, bool]], packing: Packing, bias: Tensor | None) -> Tensor:
     for row, first_only in rows:
         x = row(x, packing, bias, first_only=first_only)
     return x
 
 
-def _one_by_one(units: list[Unit]) -> list[Tensor]:
-    return [unit() for unit in units]
-
-
-def _prepared(grid: Grid) -> list[list[PackedRow]]:
-    """By student, by row."""
-    rows = [row for row in grid.rows if isinstance(row, Row)]
-    return [[PackedRow(row, student) for row in rows] for student in range(grid.geometry.students)]
-
-
-def build(grid: Grid, device: torch.device, threads: int) -> Executor:
-    """For the registry."""
-    return Packed(_on_cpu(grid, device))
+def build_packed(grid: Grid, device: torch.device, threads: int) -> Executor:
+    """`packed`: every operator on all threads."""
+    return Packed(_on_cpu(grid, device), name="packed", tolerance=rounding(grid), crew=None, prepare=blocked)
 
 
 def build_threads(grid: Grid, device: torch.device, threads: int) -> Executor:
-    """For the registry."""
-    return Packed(_on_cpu(grid, device), threads=threads)
+    """`threads`: every student on a thread of its own."""
+    crew = Crew(threads)
+    return Packed(_on_cpu(grid, device), name="threads", tolerance=rounding(grid), crew=crew, prepare=blocked)
+
+
+def build_int8(grid: Grid, device: torch.device, threads: int) -> Executor:
+    """`int8`: as `threads`, with weights of 8 bits."""
+    crew = Crew(threads)
+    return Packed(_on_cpu(grid, device), name="int8", tolerance=INT8_TOLERANCE, crew=crew, prepare=eight_bits)
 
 
 def _on_cpu(grid: Grid, device: torch.device) -> Grid:

@@ -1,0 +1,1 @@
+"""What runs on a CPU: students one by one, without padding, dealt to threads."""
