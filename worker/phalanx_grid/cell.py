@@ -57,6 +57,10 @@ class Row(nn.Module):
         mixed = attend(qkv, bias, shape=(n, length, self.heads), dropout=dropout, first_only=first_only)
         if first_only:
             x = x[:, ::length]
+        return self.close(x, mixed, dropout)
+
+    def close(self, x: Tensor, mixed: Tensor, dropout: float = 0.0) -> Tensor:
+        """The row's second half: states x [k, T, H] before it and what attention mixed [k, T, H] to those after it."""
         x = self.attention_norm(x + _drop(self.out(mixed), dropout))
         return self.output_norm(x + _drop(self.down(F.gelu(self.up(x))), dropout))  # type: ignore[no-any-return]
 

@@ -30,18 +30,19 @@ class Embeddings(nn.Module):
         """
         if ids.shape[1] > self.geometry.max_tokens:
             raise ValueError(f"{ids.shape[1]} tokens, but this grid takes at most {self.geometry.max_tokens}")
-        x = F.embedding(ids, self.word) + F.embedding(self._positions(ids), self.position)
+        x = F.embedding(ids, self.word) + self._position(ids)
         if self.token_type is not None:
             x = x + self.token_type[0]
         return F.layer_norm(x, (self.geometry.hidden,), self.norm_weight, self.norm_bias, self.geometry.layer_norm_eps)
 
-    def _positions(self, ids: Tensor) -> Tensor:
+    def _position(self, ids: Tensor) -> Tensor:
+        """What each place adds, [N, S, H], or [S, H] for all texts alike."""
         offset = self.geometry.position_offset
         if self.geometry.family == "bert":
-            return torch.arange(offset, offset + ids.shape[1], device=ids.device).unsqueeze(0)
+            return self.position[offset : offset + ids.shape[1]]
         # MPNet counts only tokens other than the pad token, even where one stands inside a text.
         real = (ids != self.geometry.pad_id).long()
-        return real.cumsum(1) * real + offset - 1
+        return F.embedding(real.cumsum(1) * real + offset - 1, self.position)
 
     @torch.no_grad()
     def reset(self, generator: torch.Generator) -> None:

@@ -161,10 +161,12 @@ class Grid(nn.Module):
     def finish(self, pooled: Tensor, chosen: Selection | None = None) -> FinalStep:
         """The answers of k students from their pooled last states [k, N, H]; `chosen` brings tenants' heads."""
         features = self.readout.features(pooled)
-        answers = list(prefix_sums(self.readout.head(features), self.weights)[-1])
-        if chosen is not None:
-            chosen.answer(answers, features, self.weights)
-        return FinalStep(answers, pooled_sum(pooled, self.weights))
+        together = prefix_sums(self.readout.head(features), self.weights)[-1]
+        answers, embedding = list(together), pooled_sum(pooled, self.weights)
+        if chosen is None:
+            return FinalStep(answers, embedding, together)
+        chosen.answer(answers, features, self.weights)
+        return FinalStep(answers, embedding)
 
     def ramp(self, row: int, x: Tensor, batch: Batch) -> Tensor | None:
         """Prefix sums [k, N, C] of the ramp after a row with states x [k, N*S, H]; None without ramps."""

@@ -37,7 +37,11 @@ class RampStep:
 @dataclass(frozen=True, slots=True, eq=False)
 class FinalStep:
     """The end of the grid: float32 logits for each sequence, [C_i] (tenants bring heads of other sizes), and the
-    embedding [N, H], which is the weighted sum of the students' pooled states."""
+    embedding [N, H], which is the weighted sum of the students' pooled states.
+
+    `together` [N, C] are the same logits in one piece where no tenant's head is among them: one copy takes them away.
+    """
 
     logits: list[Tensor]
     pooled: Tensor
+    together: Tensor | None = None

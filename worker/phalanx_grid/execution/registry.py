@@ -9,6 +9,7 @@ import torch
 
 from phalanx_grid.execution import stacked
 from phalanx_grid.execution.cpu import packed
+from phalanx_grid.execution.cuda import graphs, grouped, streams, varlen
 from phalanx_grid.execution.executor import Executor
 from phalanx_grid.grid import Grid
 
@@ -21,6 +22,11 @@ EXECUTORS: Final[Mapping[str, Build]] = {
     "packed": packed.build_packed,
     "threads": packed.build_threads,
     "int8": packed.build_int8,
+    "graphs": graphs.build,
+    "compiled": graphs.build_compiled,
+    "streams": streams.build,
+    "grouped": grouped.build,
+    "varlen": varlen.build,
 }
 SETTING: Final = "PHALANX_WORKER_EXECUTION"
 

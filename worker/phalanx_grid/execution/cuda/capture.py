@@ -1,0 +1,108 @@
+"""Turning work into something that can be run again: a CUDA graph, or on a CPU the work itself."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import torch
+
+Part = Callable[[], None]
+
+_REHEARSALS: Final = 2
+"""Runs before a capture: the first loads kernels and makes workspaces, which cannot be captured."""
+
+_capturing: Final = threading.Lock()
+"""CUDA allows one capture in a process at a time, and loaders capture while the engine may want to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Parts that run again at each call, and the device memory that dies with them (the pool's is not counted)."""
+
+    replays: list[Part]
+    own_bytes: int
+
+
+class Recorder(Protocol):
+    """Makes recordings of parts that read and write memory which stays in place."""
+
+    @property
+    def pool_bytes(self) -> int:
+        """Memory that all recordings share for what they compute in between."""
+        ...
+
+    def record(self, parts: Sequence[Part]) -> Recording:
+        """Run the parts in order a few times, and record them. Raises RuntimeError if it cannot be done."""
+        ...
+
+    def settle(self) -> None:
+        """Wait until nothing that was recorded runs any more, so that recordings may be dropped."""
+        ...
+
+
+class Rerun:
+    """The stand-in for graphs on a CPU: a replay is the part itself."""
+
+    pool_bytes = 0
+
+    def record(self, parts: Sequence[Part]) -> Recording:
+        """As `Recorder.record`."""
+        for part in parts:
+            part()
+        return Recording(list(parts), 0)
+
+    def settle(self) -> None:
+        """Nothing runs behind the caller's back."""
+
+
+class CudaRecorder:
+    """Captures each part as a graph. All graphs share one memory pool, and must run in order on one stream.
+
+    Memory that a part leaves to the next, and that was let go after the last, is used again by later captures: so the
+    pool grows to the needs of the largest pass, not to their sum. That is sound because a pass is replayed from its
+    first part to its last with no other pass in between, and because results lie outside of the pool.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._stream = torch.cuda.Stream(device)
+        self._pool = torch.cuda.graph_pool_handle()
+
+    @property
+    def pool_bytes(self) -> int:
+        """As `Recorder.pool_bytes`."""
+        segments = torch.cuda.memory_snapshot(self._pool, include_traces=False)
+        return sum(int(segment["total_size"]) for segment in segments)
+
+    def record(self, parts: Sequence[Part]) -> Recording:
+        """As `Recorder.record`. Other threads may use the device meanwhile, but must not wait for all of it."""
+        with _capturing:
+            self._rehearse(parts)
+            free, pooled = torch.cuda.mem_get_info(self._device)[0], self.pool_bytes
+            graphs = [self._capture(part) for part in parts]
+            taken = free - torch.cuda.mem_get_info(self._device)[0]
+            own = max(taken - (self.pool_bytes - pooled), 0)
+        return Recording([graph.replay for graph in graphs], own)
+
+    def settle(self) -> None:
+        """As `Recorder.settle`."""
+        torch.cuda.current_stream(self._device).synchronize()
+
+    def _rehearse(self, parts: Sequence[Part]) -> None:
+        # On the stream of the capture: workspaces of the matrix libraries belong to a stream.
+        self._stream.wait_stream(torch.cuda.current_stream(self._device))
+        with torch.cuda.stream(self._stream):
+            for _ in range(_REHEARSALS):
+                for part in parts:
+                    part()
+        self._stream.synchronize()
+
+    def _capture(self, part: Part) -> torch.cuda.CUDAGraph:
+        graph = torch.cuda.CUDAGraph()
+        # The default error mode would make calls of other threads fail, such as a loader's allocation.
+        with torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"):
+            part()
+        return graph

@@ -1,0 +1,39 @@
+"""What an executor asks of the device before it is made."""
+
+from __future__ import annotations
+
+import torch
+
+from phalanx_grid.grid import Grid
+
+
+def need_cuda(device: torch.device) -> None:
+    """Refuse another kind of device.
+
+    Raises:
+        ValueError: it is not CUDA.
+    """
+    if device.type != "cuda":
+        raise ValueError("it is for CUDA devices; use auto")
+
+
+def need_capability(device: torch.device, major: int) -> None:
+    """Refuse a device without the hardware.
+
+    Raises:
+        ValueError: its compute capability is lower.
+    """
+    have = torch.cuda.get_device_capability(device)
+    if have < (major, 0):
+        raise ValueError(f"it needs compute capability {major}.0, the device has {have[0]}.{have[1]}; use auto")
+
+
+def need_bf16(grid: Grid) -> None:
+    """Refuse another number format.
+
+    Raises:
+        ValueError: the grid is not in bfloat16.
+    """
+    dtype = grid.embeddings.word.dtype
+    if dtype is not torch.bfloat16:
+        raise ValueError(f"it multiplies bfloat16 alone, the grid is {dtype}; set dtype to bf16, or use auto")
