@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.record import RESULTS
+from bench.serving.table import markdown as serving_tables
 
 ROOT: Final = Path(__file__).parents[1]
-PAGES: Final = ("README.md", "docs/models.md")
+PAGES: Final = ("README.md", "docs/models.md", "docs/serving.md")
 _BLOCK: Final = re.compile(r"(<!-- bench:(?P<name>\w+) -->\n).*?(<!-- /bench:(?P=name) -->)", re.DOTALL)
 Result = Mapping[str, Any]
 
@@ -39,19 +40,26 @@ def _cell(time: Mapping[str, float], ratio: Mapping[str, float]) -> str:
     return f"{time['value']:.1f} ({time['low']:.1f} to {time['high']:.1f}), {ratio['value']:.2f}"
 
 
+def serving(result: Result) -> str:
+    """Capacity, latency under load, and a burst."""
+    return "\n".join([serving_tables(result["figures"]), "", _source(result)])
+
+
 def _source(result: Result) -> str:
     return f"`{result['command']}` at {result['commit']}, {result['date']}, on {result['machine']}."
 
 
-TABLES: Final[Mapping[str, Callable[[Result], str]]] = {"grid_cpu": grid_cpu}
+TABLES: Final[Mapping[str, Callable[[Result], str]]] = {"grid_cpu": grid_cpu, "serving": serving}
 
 
 def rendered(text: str) -> str:
     """A page with its tables as the results have them."""
 
     def table(match: re.Match[str]) -> str:
-        result = json.loads((RESULTS / f"{match['name']}.json").read_text())
-        return f"{match[1]}{TABLES[match['name']](result)}\n{match[3]}"
+        path = RESULTS / f"{match['name']}.json"
+        if not path.exists():
+            return f"{match[1]}Not measured yet: `python -m bench {match['name']}`.\n{match[3]}"
+        return f"{match[1]}{TABLES[match['name']](json.loads(path.read_text()))}\n{match[3]}"
 
     return _BLOCK.sub(table, text)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,7 +35,7 @@ def draw_burst(reports: dict[str, Report], path: Path) -> None:
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(11, 6.2), layout="constrained")
         FigureCanvasAgg(figure)
-        grid = figure.subplots(3, len(reports), sharex=True, sharey="row", height_ratios=[1, 1.5, 1], squeeze=False)
+        grid = figure.subplots(3, len(reports), sharex=True, height_ratios=[1, 1.5, 1], squeeze=False)
         for column, (name, report) in enumerate(reports.items()):
             for axes, draw in zip(grid[:, column], (draw_rate, draw_latency, draw_students), strict=True):
                 draw(axes, report)
@@ -43,12 +44,13 @@ def draw_burst(reports: dict[str, Report], path: Path) -> None:
                     axes.set_ylabel("")
             grid[0, column].set_title(_NAMES[name], loc="left", fontweight="bold")
             grid[2, column].set_xlabel("seconds")
-        _common_latency_scale(grid[1], list(reports.values()))
+        for row in grid:
+            _same_scale(row)
         figure.savefig(path)
 
 
-def _common_latency_scale(row: Any, reports: list[Report]) -> None:
-    """One scale for all: each report alone would choose its own."""
+def _same_scale(row: Sequence[Axes]) -> None:
+    """One scale for all: each report alone chooses its own."""
     limits = [axes.get_ylim() for axes in row]
     for axes in row:
         axes.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
@@ -66,6 +68,7 @@ def draw_loads(figures: dict[str, Any], path: Path) -> None:
         students.set_title("students that answer, on average")
         latency.set_ylim(bottom=0)
         students.set_ylim(0.5, figures["students"]["value"] + 0.5)
+        students.set_yticks(range(1, figures["students"]["value"] + 1))
         latency.legend(loc="upper left")
         for axes in (latency, students):
             axes.set_xlabel("load, as a share of the capacity with all students")

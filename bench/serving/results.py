@@ -10,7 +10,7 @@ from bench.record import RESULTS, Figure, write
 from bench.serving.measured import FIXED, ONE, Drive, Measured
 from bench.serving.plots import draw_all
 from bench.serving.scale import BURSTING, OBJECTIVE_S
-from phalanx_load import Record, Span
+from phalanx_load import Span
 from phalanx_load.report import encode
 from phalanx_load.report.percentiles import percentile
 from phalanx_load.report.summary import View
@@ -50,32 +50,50 @@ def _capacity(found: Measured) -> dict[str, Figure]:
 def _of_drives(
     key: str, found: Measured, drives: Sequence[Drive], parts: Sequence[tuple[Drive, Span]]
 ) -> dict[str, Figure]:
-    """Figures of the parts, taken together; their extremes are low and high."""
+    """Latency, students and accuracy of the parts; what was sent, refused and lost in the whole runs."""
     views = [View.of(drive.record, drive.schedule.within(span)) for drive, span in parts]
-    figures: dict[str, Figure] = {}
-    for share, name in ((0.5, "p50"), (0.99, "p99")):
-        each = [1000 * percentile(sorted(view.latencies()), share) for view in views]
-        together = sorted(latency for view in views for latency in view.latencies())
-        value = 1000 * percentile(together, share)
-        figures[f"{key}:{name}"] = Figure(value=value, low=min(each), high=max(each), unit="ms")
-    missed = [view.missed(OBJECTIVE_S) for view in views]
-    weight = [len(view.sent) for view in views]
-    mean = sum(m * w for m, w in zip(missed, weight, strict=True)) / sum(weight)
-    figures[f"{key}:missed"] = Figure(value=mean, low=min(missed), high=max(missed), unit="share")
-    told = [students for view in views if (students := view.students()) is not None]
-    figures[f"{key}:students"] = Figure(
-        value=statistics.fmean(each.mean for each in told),
-        low=min(each.least for each in told),
-        high=max(each.most for each in told),
-        unit="students",
+    figures = {
+        "p50": _percentile(views, 0.50),
+        "p99": _percentile(views, 0.99),
+        "missed": _missed(views),
+        "students": _students(views),
+        "spent": _spread([100 * _spent(found, drive, span) for drive, span in parts], "points"),
+        "whole_p99": _spread([_percentile([_whole(drive)], 0.99).value for drive in drives], "ms"),
+        "sent": _exact(sum(drive.report.all.offered for drive in drives), "requests"),
+        "refused": _exact(sum(drive.report.all.refused for drive in drives), "requests"),
+        "lost": _exact(sum(drive.report.all.lost for drive in drives), "requests"),
+    }
+    return {f"{key}:{name}": figure for name, figure in figures.items()}
+
+
+def _whole(drive: Drive) -> View:
+    return View.of(drive.record, range(len(drive.record)))
+
+
+def _percentile(views: Sequence[View], share: float) -> Figure:
+    """Of all parts together; the bounds are those of the single parts."""
+    each = [sorted(view.latencies()) for view in views]
+    together = sorted(latency for part in each for latency in part)
+    bounds = [1000 * percentile(part, share) for part in each]
+    return Figure(value=1000 * percentile(together, share), low=min(bounds), high=max(bounds), unit="ms")
+
+
+def _missed(views: Sequence[View]) -> Figure:
+    """Later than the objective, or lost."""
+    each = [(view.missed(OBJECTIVE_S), len(view.sent)) for view in views]
+    mean = sum(missed * count for missed, count in each) / sum(count for _, count in each)
+    return Figure(
+        value=mean, low=min(missed for missed, _ in each), high=max(missed for missed, _ in each), unit="share"
     )
-    figures[f"{key}:spent"] = _spread([100 * _spent(found, drive, span) for drive, span in parts], "points")
-    # Over the whole runs: nothing may be lost at any time.
-    figures[f"{key}:sent"] = _exact(sum(drive.report.all.offered for drive in drives), "requests")
-    figures[f"{key}:refused"] = _exact(sum(drive.report.all.refused for drive in drives), "requests")
-    figures[f"{key}:lost"] = _exact(sum(drive.report.all.lost for drive in drives), "requests")
-    figures[f"{key}:whole_p99"] = _spread([_p99_ms(drive.record) for drive in drives], "ms")
-    return figures
+
+
+def _students(views: Sequence[View]) -> Figure:
+    """Their mean over answers; the bounds are the fewest and the most of any answer."""
+    told = [students for view in views if (students := view.students()) is not None]
+    answers = [(k, count) for students in told for k, count in students.answers.items()]
+    mean = sum(k * count for k, count in answers) / sum(count for _, count in answers)
+    least, most = min(k for k, _ in answers), max(k for k, _ in answers)
+    return Figure(value=mean, low=least, high=most, unit="students")
 
 
 def _spent(found: Measured, drive: Drive, span: Span) -> float:
@@ -114,10 +132,6 @@ def _bursts(drive: Drive) -> list[Span]:
 def _thirds(drive: Drive) -> list[tuple[Drive, Span]]:
     third_s = drive.schedule.end_s / 3
     return [(drive, Span(name="load", start_s=n * third_s, end_s=(n + 1) * third_s)) for n in range(3)]
-
-
-def _p99_ms(record: Record) -> float:
-    return 1000 * percentile(sorted(View.of(record, range(len(record))).latencies()), 0.99)
 
 
 def _spread(values: Iterable[float], unit: str) -> Figure:

@@ -96,9 +96,9 @@ def draw_students(axes: Axes, report: Report) -> None:
     axes.plot(_middles(report), _values(report, lambda second: second.students_mean), color=GREEN, lw=1.6, label="mean")
     highest = int(max(value for value in most if not math.isnan(value)))
     axes.set_yticks(range(1, highest + 1))
-    axes.set_ylim(0.5, highest + 0.5)
+    axes.set_ylim(0.5, highest + 1.5)
     axes.set_ylabel("students")
-    axes.legend(loc="lower right", ncols=2)
+    axes.legend(loc="upper right", ncols=2)
 
 
 def _edges(report: Report) -> list[float]:
