@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import io
 import json
 from pathlib import Path
@@ -91,6 +92,25 @@ async def test_only_json_is_read(shop: Shop, start: Start, path: str, kind: str)
         status, message, _ = await send(running, path, b'{"inputs": "good"}', kind=kind)
     assert status == 415
     assert "application/json" in message
+
+
+@pytest.mark.parametrize("encoding", ["snappy", "x-gzip", "gzip, gzip"])
+async def test_a_body_in_an_encoding_that_is_not_read_is_refused_by_its_name(
+    shop: Shop, start: Start, encoding: str
+) -> None:
+    async with start(shop.plan()) as running:
+        headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
+        async with running.client.post(PREDICT, data=b'{"inputs": "good"}', headers=headers) as response:
+            assert response.status == 415
+            assert encoding in (await response.json())["error"]
+
+
+async def test_gzip_is_read(shop: Shop, start: Start) -> None:
+    async with start(shop.plan()) as running:
+        headers = {"Content-Type": "application/json", "Content-Encoding": "GZIP"}
+        data = gzip.compress(b'{"inputs": "good"}')
+        async with running.client.post(PREDICT, data=data, headers=headers) as response:
+            assert response.status == 200
 
 
 async def test_a_long_text_is_cut_if_the_client_says_so(shop: Shop, start: Start) -> None:

@@ -7,7 +7,7 @@ ServeError             a request that is not answered
 ├── NotFound           404  no such model, tenant or path
 ├── MethodNotAllowed   405  the path is there, not for this method
 ├── TooLarge           413  the body is past the limit
-├── UnsupportedMedia   415  not JSON
+├── UnsupportedMedia   415  not JSON, or in an encoding that is not read
 ├── Unprocessable      422  understood, and cannot be done
 ├── Overloaded         429  refused before it waits; `retry_after_s` says when to come back
 ├── EngineFailed       500  the batch failed on the device; only its own texts are hurt
@@ -72,7 +72,7 @@ class TooLarge(ServeError):
 
 
 class UnsupportedMedia(ServeError):
-    """Not JSON."""
+    """Not JSON, or in a content encoding that is not read."""
 
     status = 415
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Final
 
 from aiohttp import web
 
@@ -15,6 +16,9 @@ from phalanx_server.serving.routing import Address, Target, resolve
 from phalanx_server.worker import Worker
 
 WORKER = web.AppKey("worker", Worker)
+
+_ENCODINGS: Final = frozenset({"", "identity", "gzip", "deflate"})
+"""What a body may be in. Others depend on what else is installed, or would be read as if they were plain."""
 
 
 @dataclass(slots=True)
@@ -38,6 +42,9 @@ async def read_body(request: web.Request) -> bytes:
     if request.content_type != "application/json":
         sent = request.headers.get("Content-Type", "")
         raise UnsupportedMedia(f"the content type is {sent[:64]!r}; send application/json")
+    encoding = request.headers.get("Content-Encoding", "identity")
+    if encoding.lower() not in _ENCODINGS:
+        raise UnsupportedMedia(f"the content encoding is {encoding[:64]!r}; send the body plain, or in gzip or deflate")
     most = request.app[WORKER].settings.max_body_bytes
     if (request.content_length or 0) > most:
         raise TooLarge(f"the body has {request.content_length} bytes; at most {most}")
