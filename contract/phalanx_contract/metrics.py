@@ -113,6 +113,18 @@ RAMP_SCORE: Final = Metric(
     buckets=SCORE_BUCKETS,
     help="Exit score (1 - confidence) of every ramp for every text, by agreement with the final answer.",
 )
+ACCURACY_SPENT: Final = Metric(
+    name="phalanx_accuracy_spent",
+    kind="counter",
+    labels=("ensemble",),
+    help="Answers expected to differ from those of all students, by the held-out agreement of those that voted.",
+)
+ACCURACY_BUDGET_LEFT: Final = Metric(
+    name="phalanx_accuracy_budget_left_ratio",
+    kind="gauge",
+    labels=("ensemble",),
+    help="Share of the burst budget that is left: 1 while nothing is spent, 0 when the floor rises.",
+)
 SHED: Final = Metric(
     name="phalanx_shed", kind="counter", labels=("ensemble",), help="Texts refused with 429 at admission."
 )
@@ -136,6 +148,6 @@ ADAPTER_LOADS: Final = Metric(
 
 ALL: Final = (
     REQUESTS, TOKENS, REQUEST_SECONDS, QUEUE_SECONDS, QUEUE_TOKENS, BATCH_SECONDS, BATCH_TOKENS, PADDING_TOKENS,
-    BUSY_SECONDS, STUDENTS, STUDENTS_FLOOR, STUDENTS_CEILING, ANSWERS, EXITS, RAMP_SCORE, SHED, CAPACITY,
-    PLAN_INFO, PLAN_SWAPS, PLAN_ERRORS, ADAPTER_SLOTS, ADAPTER_LOADS,
+    BUSY_SECONDS, STUDENTS, STUDENTS_FLOOR, STUDENTS_CEILING, ANSWERS, EXITS, RAMP_SCORE, ACCURACY_SPENT,
+    ACCURACY_BUDGET_LEFT, SHED, CAPACITY, PLAN_INFO, PLAN_SWAPS, PLAN_ERRORS, ADAPTER_SLOTS, ADAPTER_LOADS,
 )  # fmt: skip

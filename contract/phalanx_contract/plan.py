@@ -62,13 +62,16 @@ class Cut(_Frozen, frozen=True):
     """The operating range of one ensemble.
 
     The worker's burst guard picks the number of students for each batch from
-    `students_floor .. students_ceiling`; no ceiling means all that the artifact has. `thresholds[r]` belongs to the
-    ramp after row r: an answer exits there if `1 - confidence < thresholds[r]`, so 0 never exits, and rows
-    past the end of the tuple do not exit either (SYSTEMS: Apparate, arXiv 2312.05385, section 3).
+    `students_floor .. students_ceiling`; no ceiling means all that the artifact has. `burst_loss` is the share of
+    answers that may differ from those of all students, on average over the worker's accuracy window; once that is
+    spent, the floor rises to the fewest students that stay within it by themselves. None leaves the floor alone.
+    `thresholds[r]` belongs to the ramp after row r: an answer exits there if `1 - confidence < thresholds[r]`, so 0
+    never exits, and rows past the end of the tuple do not exit either (SYSTEMS: Apparate, arXiv 2312.05385, section 3).
     """
 
     students_floor: Students = 1
     students_ceiling: Students | None = None
+    burst_loss: Probability | None = None
     thresholds: Annotated[tuple[Probability, ...], Meta(max_length=MAX_ROWS)] = ()
 
     def __post_init__(self) -> None:

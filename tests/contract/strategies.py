@@ -30,6 +30,7 @@ def cuts(draw: st.DrawFn) -> Cut:
     return Cut(
         students_floor=floor,
         students_ceiling=ceiling,
+        burst_loss=draw(st.none() | probabilities),
         thresholds=tuple(draw(st.lists(probabilities, max_size=12))),
     )
 

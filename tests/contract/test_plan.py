@@ -22,7 +22,7 @@ def document(**changes: Any) -> dict[str, Any]:
     ensemble = {
         "name": "sentiment",
         "artifact": {"uri": "file:///models/s", "digest": DIGEST},
-        "cut": {"students_floor": 1, "students_ceiling": 4, "thresholds": [0.1]},
+        "cut": {"students_floor": 1, "students_ceiling": 4, "burst_loss": 0.03, "thresholds": [0.1]},
         "adapters": [{"name": "acme", "artifact": {"uri": "file:///a", "digest": DIGEST}}],
     }
     return {"namespace": "default", "pool": "gpus", "objective_p99_s": 0.02, "ensembles": [ensemble]} | changes
@@ -60,6 +60,7 @@ def test_mutated_json_is_refused_or_parsed_and_nothing_else_happens(plan: Plan, 
     ("path", "value", "field"),
     [
         (("ensembles", 0, "cut", "students_floor"), 0, "ensembles[0].cut.students_floor"),
+        (("ensembles", 0, "cut", "burst_loss"), 1.5, "ensembles[0].cut.burst_loss"),
         (("ensembles", 0, "cut", "thresholds"), [1.5], "ensembles[0].cut.thresholds[0]"),
         (("ensembles", 0, "cut", "surprise"), 1, "ensembles[0].cut"),
         (("ensembles", 0, "artifact", "digest"), "sha256:xyz", "ensembles[0].artifact.digest"),

@@ -22,6 +22,7 @@ from phalanx_grid import (
     save_adapter,
     save_artifact,
 )
+from phalanx_grid.manifest import Accuracy, StudentAccuracy
 
 _SENTENCE = "the film was very good bad dull bright long short plot and acting i liked hated it not at all"
 WORDS = tuple(_SENTENCE.split())
@@ -48,8 +49,15 @@ class Saved:
         return Artifact(uri=self.path.as_uri(), digest=self.digest)
 
 
-def save_ensemble(path: Path, *, labels: Sequence[str] = LABELS, seed: int = 0, students: int = STUDENTS) -> Saved:
-    """Write an ensemble; with no labels it only embeds."""
+def save_ensemble(
+    path: Path,
+    *,
+    labels: Sequence[str] = LABELS,
+    seed: int = 0,
+    students: int = STUDENTS,
+    agreement: Sequence[float] = (),
+) -> Saved:
+    """Write an ensemble; with no labels it only embeds. `agreement` is what its manifest says, by students."""
     tokenizer = make_tokenizer()
     geometry = Geometry(
         family="bert", students=students, rows=ROWS, hidden=HIDDEN, heads=4, ffn=64, vocab=tokenizer.vocab,
@@ -62,8 +70,16 @@ def save_ensemble(path: Path, *, labels: Sequence[str] = LABELS, seed: int = 0, 
             grid.readout.head.weight.mul_(30.0)
             for head in grid.ramps.heads:
                 head.weight.mul_(30.0)
-    digest = save_artifact(path, grid, tokenizer, provenance={"made": "at random"})
+    digest = save_artifact(path, grid, tokenizer, provenance={"made": "at random"}, accuracy=_measured(agreement))
     return Saved(path=path, digest=digest, labels=tuple(labels))
+
+
+def _measured(agreement: Sequence[float]) -> Accuracy | None:
+    by_k = tuple(
+        StudentAccuracy(students=students, accuracy=0.5, low=0.4, high=0.6, agreement=agrees)
+        for students, agrees in enumerate(agreement, start=1)
+    )
+    return Accuracy(by_k=by_k, rows_evaluated=100) if by_k else None
 
 
 def save_tenant(path: Path, base: Saved, *, labels: Sequence[str], seed: int) -> Saved:

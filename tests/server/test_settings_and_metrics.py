@@ -19,8 +19,8 @@ import phalanx_server.settings as module
 from phalanx_contract import metrics as contract
 from phalanx_contract.errors import FieldError
 from phalanx_contract.runtime import OPERATOR_ENV
+from phalanx_server.histograms import Histogram as OurHistogram
 from phalanx_server.metrics import Metrics
-from phalanx_server.scores import RampScores
 from phalanx_server.settings import Settings, read_settings
 
 
@@ -75,14 +75,16 @@ def test_exactly_the_metrics_of_the_contract_are_registered_and_none_globally() 
     assert not any(name.startswith("phalanx_") for name in REGISTRY._names_to_collectors)
 
 
-@given(st.lists(st.tuples(st.floats(0, 1, width=32), st.booleans()), max_size=50))
-def test_ramp_scores_are_counted_as_the_client_library_would(texts: list[tuple[float, bool]]) -> None:
+@given(st.lists(st.lists(st.tuples(st.floats(0, 1, width=32), st.booleans()), max_size=20), max_size=5))
+def test_histograms_count_batches_as_the_client_library_counts_values(batches: list[list[tuple[float, bool]]]) -> None:
     registry, name = CollectorRegistry(), contract.RAMP_SCORE.name
     reference = Histogram(name, "h", contract.RAMP_SCORE.labels, buckets=contract.RAMP_SCORE.buckets, registry=registry)
-    ours = RampScores()
-    for score, agrees in texts:
-        reference.labels("e", 1, str(agrees).lower()).observe(score)
-    ours.count("e", 1, scores=np.array([s for s, _ in texts], np.float32), agrees=np.array([a for _, a in texts], bool))
+    ours = OurHistogram(contract.RAMP_SCORE)
+    for batch in batches:
+        for score, agrees in batch:
+            reference.labels("e", 1, str(agrees).lower()).observe(score)
+        for same in (True, False):
+            ours.observe(("e", 1, str(same).lower()), np.array([s for s, a in batch if a == same], np.float32))
     assert samples(ours.collect()) == pytest.approx(samples(reference.collect()))
 
 
@@ -104,10 +106,8 @@ def test_labels_are_those_of_the_contract() -> None:
             metrics.inc(metric, *labels)
         elif metric.kind == "gauge":
             metrics.set(metric, *labels, to=1)
-        elif metric == contract.RAMP_SCORE:
-            metrics.ramp_scores.count("e", 0, scores=np.array([0.5], np.float32), agrees=np.array([True]))
         else:
-            metrics.observe(metric, *labels, value=0.5)
+            metrics.observe(metric, *labels, values=0.5)
     for family in text_string_to_metric_families(metrics.render().decode()):
         metric = next(metric for metric in contract.ALL if metric.name == family.name)
         for sample in family.samples:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import cast
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+import numpy.typing as npt
+from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics, generate_latest
 from prometheus_client.registry import Collector
 
 from phalanx_contract import metrics as names
 from phalanx_contract.metrics import Metric
-from phalanx_server.scores import RampScores
+from phalanx_server.histograms import Histogram
 
 # A `_created` series beside every counter and histogram would be a third more for Prometheus to store, for nothing.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -20,28 +21,26 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.ramp_scores = RampScores()
-        self.registry.register(self.ramp_scores)
-        self._by_name: dict[str, Collector] = {
-            metric.name: _make(metric, self.registry) for metric in names.ALL if metric != names.RAMP_SCORE
-        }
+        self._by_name: dict[str, Collector] = {metric.name: _make(metric) for metric in names.ALL}
+        for collector in self._by_name.values():
+            self.registry.register(collector)
         self._plan = ""
 
     def inc(self, metric: Metric, *labels: object, by: float = 1) -> None:
         """Add to a counter."""
-        self._child(Counter, metric, labels).inc(by)
+        self._child(metric, labels).inc(by)
 
     def set(self, metric: Metric, *labels: object, to: float) -> None:
         """Set a gauge."""
-        self._child(Gauge, metric, labels).set(to)
+        self._child(metric, labels).set(to)
 
     def add(self, metric: Metric, *labels: object, by: float) -> None:
         """Move a gauge."""
-        self._child(Gauge, metric, labels).inc(by)
+        self._child(metric, labels).inc(by)
 
-    def observe(self, metric: Metric, *labels: object, value: float) -> None:
-        """Count a value in a histogram."""
-        self._child(Histogram, metric, labels).observe(value)
+    def observe(self, metric: Metric, *labels: object, values: npt.ArrayLike) -> None:
+        """Count the values of a batch, or a single one, in a histogram."""
+        cast(Histogram, self._by_name[metric.name]).observe(labels, values)
 
     def plan(self, plan_hash: str) -> None:
         """Show the plan being served, and no other."""
@@ -60,14 +59,14 @@ class Metrics:
         """The text format of Prometheus."""
         return generate_latest(self.registry)
 
-    def _child(self, kind: type, metric: Metric, labels: tuple[object, ...]):  # type: ignore[no-untyped-def]
+    def _child(self, metric: Metric, labels: tuple[object, ...]):  # type: ignore[no-untyped-def]
         found = self._by_name[metric.name]
         return found.labels(*labels) if metric.labels else found  # type: ignore[attr-defined]
 
 
-def _make(metric: Metric, registry: CollectorRegistry) -> Collector:
+def _make(metric: Metric) -> Collector:
     if metric.kind == "counter":
-        return Counter(metric.name, metric.help, metric.labels, registry=registry)
+        return Counter(metric.name, metric.help, metric.labels, registry=None)
     if metric.kind == "gauge":
-        return Gauge(metric.name, metric.help, metric.labels, registry=registry)
-    return Histogram(metric.name, metric.help, metric.labels, buckets=metric.buckets, registry=registry)
+        return Gauge(metric.name, metric.help, metric.labels, registry=None)
+    return Histogram(metric)

@@ -12,9 +12,13 @@ from phalanx_server.batching.capacity import Capacity
 
 @dataclass(slots=True)
 class Speed:
-    """What the engine has learnt of a model's capacity; assigned as a whole by the engine, read by admission."""
+    """What the engine has learnt of a model's capacity; assigned as a whole by the engine, read by admission.
+
+    `floor` is the number of students that the accuracy budget asks for at least.
+    """
 
     now: Capacity
+    floor: int = 1
 
 
 @dataclass(slots=True)

@@ -87,6 +87,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The queue may always be so long, whatever the objective: otherwise a tight one on a slow device serves nobody."""
     raise_after_s: Seconds = 1.0
     """Calm time before the burst guard adds a student; less of it the lower the load."""
+    accuracy_window_s: Annotated[float, Meta(ge=1, le=86400)] = 300.0
+    """Time over which the share of answers that dropped students change is averaged: what calm minutes earn, a burst
+    may spend."""
 
     plan_poll_s: Annotated[float, Meta(gt=0, le=60)] = 0.25
     """Time between two looks at the plan's files: one or two system calls each."""

@@ -17,7 +17,7 @@ class Bounds:
 
 
 def bounds_of(policy: CutPolicy, facts: ArtifactFacts | None, state: StudentsState) -> Bounds:
-    """The floor is the spec's min or, if more, the fewest students that stay within the burst budget.
+    """The floor is the spec's min or, if more, the fewest students that stay within the burst budget for good.
 
     While the artifact is unknown (no worker reports it yet), what was known of the same digest stays.
     """

@@ -14,13 +14,21 @@ from phalanx_operator.decide.types import ExitsState, StudentsState
 
 
 def cut_of(policy: CutPolicy, students: StudentsState, exits: ExitsState) -> Cut:
-    """The cut that two states amount to; what was decided for another artifact does not count."""
+    """The cut that two states amount to; what was decided for another artifact does not count.
+
+    Its floor is the spec's: below the floor of the state, which lasts, workers go as far as the burst budget pays.
+    """
     if students.digest != policy.digest:
         students = StudentsState(floor=policy.students.min, ceiling=policy.students.max)
     thresholds = exits.thresholds if exits.digest == policy.digest else ()
-    floor = min(max(students.floor, 1), MAX_STUDENTS)
+    floor = min(max(policy.students.min, 1), MAX_STUDENTS)
     ceiling = None if students.ceiling is None else min(max(students.ceiling, floor), MAX_STUDENTS)
-    return Cut(students_floor=floor, students_ceiling=ceiling, thresholds=thresholds)
+    return Cut(
+        students_floor=floor,
+        students_ceiling=ceiling,
+        burst_loss=policy.accuracy.burst_loss,
+        thresholds=thresholds,
+    )
 
 
 def compose_plan(
@@ -82,4 +90,5 @@ def _tenant(adapter: TenantAdapter, api_keys: Mapping[str, ApiKey]) -> Adapter:
 
 
 def _spec_cut(ensemble: StudentEnsemble) -> Cut:
-    return Cut(students_floor=ensemble.students.min, students_ceiling=ensemble.students.max)
+    students = ensemble.students
+    return Cut(students_floor=students.min, students_ceiling=students.max, burst_loss=ensemble.accuracy.burst_loss)

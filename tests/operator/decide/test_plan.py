@@ -11,6 +11,7 @@ from phalanx_contract.limits import MAX_ENSEMBLES
 from phalanx_contract.plan import ApiKey, Cut, hash_plan
 from phalanx_operator.api.issues import SpecError, SpecIssue
 from phalanx_operator.api.parse import parse_adapter, parse_ensemble, parse_pool
+from phalanx_operator.api.types import Accuracy, Students
 from phalanx_operator.decide.accept import VALID, Verdict, judge_adapters, judge_ensembles, refused
 from phalanx_operator.decide.plan import compose_plan, cut_of
 from phalanx_operator.decide.policy import CutPolicy
@@ -80,7 +81,7 @@ def test_cuts_keys_and_limits_arrive_in_the_plan():
         api_keys={"x": KEY},
     )
     first, second = made.ensembles
-    assert (first.cut.students_floor, first.cut.students_ceiling) == (2, 5)
+    assert (first.cut.students_floor, first.cut.students_ceiling, first.cut.burst_loss) == (2, 5, 0.03)
     assert second.cut.thresholds == (0.1,)
     assert [each.name for each in first.adapters] == ["x"], "y asks for a key that is not at hand"
     assert (first.adapters[0].weight, first.adapters[0].rate_tokens_per_s, first.adapters[0].api_key) == (3, 9.0, KEY)
@@ -90,11 +91,17 @@ def test_a_cut_takes_nothing_from_decisions_about_another_artifact():
     policy = CutPolicy(digest=DIGEST)
     old = "sha256:" + "b" * 64
     cut = cut_of(policy, StudentsState(digest=old, floor=3, ceiling=3), ExitsState(digest=old, thresholds=(0.5,)))
-    assert cut == Cut()
+    assert cut == Cut(burst_loss=policy.accuracy.burst_loss)
     same = cut_of(
         policy, StudentsState(digest=DIGEST, floor=2, ceiling=3), ExitsState(digest=DIGEST, thresholds=(0.5,))
     )
-    assert same == Cut(students_floor=2, students_ceiling=3, thresholds=(0.5,))
+    assert same == Cut(students_ceiling=3, burst_loss=policy.accuracy.burst_loss, thresholds=(0.5,))
+
+
+def test_the_workers_floor_is_the_specs_and_the_budget_keeps_them_from_staying_there():
+    policy = CutPolicy(digest=DIGEST, students=Students(min=2), accuracy=Accuracy(loss=0.0, burst_loss=0.05))
+    cut = cut_of(policy, StudentsState(digest=DIGEST, floor=3, ceiling=4), ExitsState())
+    assert (cut.students_floor, cut.students_ceiling, cut.burst_loss) == (2, 4, 0.05)
 
 
 @pytest.mark.parametrize(

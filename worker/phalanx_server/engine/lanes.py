@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from phalanx_contract.plan import Cut
 from phalanx_server.batching.arrivals import NONE, Between
+from phalanx_server.batching.budget import Budget, BudgetPolicy, keep_budget, losses_of
 from phalanx_server.batching.burst import Bounds, BurstPolicy, BurstState, Demand, pick_students
 from phalanx_server.batching.capacity import Capacity
 from phalanx_server.batching.item import Item
@@ -17,13 +18,15 @@ from phalanx_server.models import Model
 
 @dataclass(slots=True, eq=False)
 class Lane:
-    """One model's queue. `burst` is None until its first batch."""
+    """One model's queue. `burst` is None until its first batch. `losses` are those of `BudgetPolicy`."""
 
     model: Model
     capacity: Capacity
+    losses: tuple[float, ...] = ()
     room: WaitingRoom = field(default_factory=WaitingRoom)
     works: dict[int, Work] = field(default_factory=dict)
     burst: BurstState | None = None
+    budget: Budget = field(default_factory=Budget)
 
     def add(self, work: Work) -> None:
         """Let a work wait."""
@@ -47,7 +50,15 @@ class Lane:
         """Share of the device that arrivals here keep busy, at the students of the latest batch."""
         return self.model.offered.now.rate(now_s).times(1.0 / self.capacity.tokens_per_s(self._students(cut)))
 
-    def pick(self, cut: Cut, others: Sequence[tuple[Lane, Cut]], *, policy: BurstPolicy, now_s: float) -> int:
+    def pick(
+        self,
+        cut: Cut,
+        others: Sequence[tuple[Lane, Cut]],
+        *,
+        policy: BurstPolicy,
+        spending: BudgetPolicy,
+        now_s: float,
+    ) -> int:
         """Students for the next batch; `others` share the device."""
         demand = Demand(
             tokens=self.room.tokens,
@@ -55,7 +66,8 @@ class Lane:
             others_s=sum(lane.drain_s(its) for lane, its in others),
             others_load=sum((lane.load(its, now_s=now_s) for lane, its in others), start=NONE),
         )
-        bounds = bounds_of(cut, self.model.students)
+        self.budget, bounds = keep_budget(self.budget, bounds_of(cut, self.model.students), spending)
+        self.model.speed.floor = bounds.floor
         self.burst = pick_students(self.burst, demand, bounds, capacity=self.capacity, policy=policy, now_s=now_s)
         return self.burst.students
 
@@ -66,6 +78,10 @@ class Lane:
         """Correct the capacity by a batch."""
         self.capacity = self.capacity.observe(students=students, tokens=tokens, seconds=seconds)
         self.model.speed.now = self.capacity
+
+    def spend(self, *, texts: int, students: int, spending: BudgetPolicy, now_s: float) -> None:
+        """Charge a batch to the accuracy budget."""
+        self.budget = self.budget.charged(texts=texts, students=students, policy=spending, now_s=now_s)
 
 
 class Lanes:
@@ -78,7 +94,7 @@ class Lanes:
         """The model's lane."""
         lane = self._lanes.get(model)
         if lane is None:
-            lane = self._lanes[model] = Lane(model=model, capacity=model.capacity)
+            lane = self._lanes[model] = Lane(model=model, capacity=model.capacity, losses=losses_of(model.agreement))
         return lane
 
     def next(self) -> Lane | None:

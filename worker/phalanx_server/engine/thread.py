@@ -139,5 +139,7 @@ class Engine:
             self.health.passed()
 
     def _count_waiting(self, works: Sequence[Work], *, sign: int) -> None:
-        for work in works:
-            self._metrics.add(names.QUEUE_TOKENS, work.item.ensemble, by=sign * work.item.tokens)
+        """All of one request or of one batch, so of one ensemble."""
+        if works:
+            tokens = sum(work.item.tokens for work in works)
+            self._metrics.add(names.QUEUE_TOKENS, works[0].item.ensemble, by=sign * tokens)

@@ -91,9 +91,9 @@ class Orders:
         return self.cuts.get(model.name, Cut())
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Results:
     """What the engine has for the event loop: answers to deliver, works that are over (release what they hold)."""
 
-    outcomes: list[tuple[Work, Answer | ServeError]] = field(default_factory=list)
-    retired: list[Work] = field(default_factory=list)
+    outcomes: Sequence[tuple[Work, Answer | ServeError]] = ()
+    retired: Sequence[Work] = ()

@@ -11,6 +11,7 @@ from phalanx_grid import Encoding
 from phalanx_server.answers import Query, Reply
 from phalanx_server.batching.admission import Admit, Ask, QueueBound, Shed, ShedReason
 from phalanx_server.batching.item import Item
+from phalanx_server.engine.lanes import bounds_of
 from phalanx_server.engine.thread import Engine
 from phalanx_server.engine.work import Pending, Results, Work
 from phalanx_server.errors import Overloaded, ServeError
@@ -131,8 +132,9 @@ class Answering:
             raise Overloaded(f"overloaded: {verdict.reason}", retry_after_s=verdict.retry_after_s)
 
     def _bound(self, target: Target, objective_s: float) -> QueueBound:
-        floor = min(target.hosted.cut.students_floor, target.model.students)
-        rate = target.model.speed.now.tokens_per_s(floor)
+        speed = target.model.speed
+        floor = max(bounds_of(target.hosted.cut, target.model.students).floor, speed.floor)
+        rate = speed.now.tokens_per_s(floor)
         limit = max(rate * objective_s * self._settings.queue_slack, float(self._settings.queue_min_tokens))
         return QueueBound(limit_tokens=limit, tokens_per_s=rate)
 

@@ -22,7 +22,10 @@ from phalanx_server.serving.bring_up import BringUp
 from phalanx_server.serving.hosted import Hosted
 from phalanx_server.settings import Settings
 
-_GAUGES: Final = (names.STUDENTS, names.STUDENTS_FLOOR, names.STUDENTS_CEILING, names.CAPACITY, names.ADAPTER_SLOTS)
+_GAUGES: Final = (
+    names.STUDENTS, names.STUDENTS_FLOOR, names.STUDENTS_CEILING, names.CAPACITY, names.ADAPTER_SLOTS,
+    names.ACCURACY_BUDGET_LEFT,
+)  # fmt: skip
 """What is dropped with an ensemble: a gauge would go on showing its last value, a counter just stands still."""
 
 

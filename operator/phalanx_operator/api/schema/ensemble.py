@@ -57,7 +57,10 @@ def _accuracy() -> Schema:
         {
             "loss": number("Share of texts in normal operation.", low=0, high=1, default=0.01),
             "burstLoss": number(
-                "Share of texts while load keeps students dropped; not below loss.", low=0, high=1, default=0.03
+                "Share of texts while load keeps students dropped, on average over five minutes; not below loss.",
+                low=0,
+                high=1,
+                default=0.03,
             ),
         },
         default={},
