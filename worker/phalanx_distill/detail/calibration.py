@@ -27,10 +27,24 @@ class Reliability(msgspec.Struct, frozen=True, kw_only=True):
     bins: tuple[Bin, ...]
 
     @property
+    def rows(self) -> int:
+        """All answers."""
+        return sum(entry.rows for entry in self.bins)
+
+    @property
     def error(self) -> float:
         """Expected calibration error: the mean distance of confidence and share, by rows (Guo et al. 2017, eq. 3)."""
-        rows = sum(entry.rows for entry in self.bins)
-        return sum(entry.rows * abs(entry.confidence - entry.right) for entry in self.bins) / rows
+        return sum(entry.rows * abs(entry.confidence - entry.right) for entry in self.bins) / self.rows
+
+    @property
+    def confidence(self) -> float:
+        """Mean confidence."""
+        return sum(entry.rows * entry.confidence for entry in self.bins) / self.rows
+
+    @property
+    def right(self) -> float:
+        """Share of right answers."""
+        return sum(entry.rows * entry.right for entry in self.bins) / self.rows
 
 
 def reliability(logits: Tensor, expected: Tensor, *, students: int) -> Reliability:

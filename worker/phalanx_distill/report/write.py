@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
+from phalanx_distill.errors import OutputError
 from phalanx_distill.report.document import Report, write_report
-from phalanx_distill.report.plots import write_plots
+from phalanx_distill.report.page import NO_TEXTS, render
+
+PAGE: Final = Path("report") / "index.html"
+"""The page's place in an artifact's folder."""
 
 
 def write_all(out: Path, report: Report) -> None:
-    """Write `report/*.png` and `report.json` beside the artifact's own files."""
-    write_plots(out / "report", report)
+    """Write `report/index.html` and `report.json` beside the artifact's own files."""
+    (out / PAGE).parent.mkdir(parents=True, exist_ok=True)
+    write_page(out / PAGE, report)
     write_report(out, report)
+
+
+def write_page(path: Path, report: Report, texts: Mapping[int, str] = NO_TEXTS) -> None:
+    """Write the page, whole or not at all; `texts` as for `render`.
+
+    Raises:
+        OutputError: it cannot be written there.
+    """
+    page = render(report, texts).encode()
+    part = path.with_name(f"{path.name}.part")
+    try:
+        part.write_bytes(page)
+        part.replace(path)
+    except OSError as error:
+        raise OutputError(f"{path}: {error.strerror}; choose another file for --report") from error
