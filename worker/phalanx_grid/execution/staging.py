@@ -67,7 +67,7 @@ class Returning:
 class Returns:
     """Sends answers to the host on a stream beside the one that computes, so that neither waits for the other.
 
-    A ramp's answer gets home while the rows behind the ramp run. One instance for each model; used by one thread.
+    A ramp's answer gets home while the rows behind the ramp run. Used by one thread.
     """
 
     def __init__(self) -> None:
@@ -78,7 +78,8 @@ class Returns:
         if tensor.device.type != "cuda":
             return Returning(tensor)
         if self._side is None:
-            self._side = torch.cuda.Stream(tensor.device)
+            # Streams are shared out of a pool for each priority: those that capture graphs come out of the other.
+            self._side = torch.cuda.Stream(tensor.device, priority=-1)
         self._side.wait_stream(torch.cuda.current_stream(tensor.device))
         with torch.cuda.stream(self._side):
             host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)

@@ -1,17 +1,22 @@
-"""One batch through the grid: results exit early, inputs run to the end (SYSTEMS: Apparate, section 3)."""
+"""One batch through the grid: results exit early, inputs run to the end (SYSTEMS: Apparate, section 3).
+
+A device computes behind the host's back: while it runs the first rows it is given the next. So a ramp's answer is asked
+for at once, and taken when it has come home; the device never waits for that.
+"""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
-from phalanx_grid import Batch, FinalStep, RampStep
+from phalanx_grid import Batch, RampStep
+from phalanx_grid.execution.staging import Returning, Returns
 from phalanx_server.answers import Answer
+from phalanx_server.engine.readings import Coming, Reading, exit_scores, readings_of
 from phalanx_server.engine.work import Work
 from phalanx_server.models import Model
 
@@ -28,19 +33,11 @@ class RampReading:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """A readout of one text on the host, both [C]."""
-
-    logits: tuple[float, ...]
-    probabilities: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class _Spoken:
-    """A ramp's softmax [N, C], still on the device."""
+    """A ramp's logits [N, C], on their way to the host or there."""
 
     row: int
-    probabilities: Tensor
+    logits: Returning
 
 
 class BatchRun:
@@ -58,11 +55,13 @@ class BatchRun:
         thresholds: Sequence[float],
         plan: str,
         clock: Callable[[], float],
+        returns: Returns | None = None,
     ) -> None:
-        self._model, self._works = model, works
+        self._model, self._works, self._returns = model, works, returns or Returns()
         self._students, self._thresholds, self._plan = students, thresholds, plan
         self._clock, self._start_s = clock, clock()
         self._spoken: list[_Spoken] = []
+        self._unread: deque[_Spoken] = deque()
         self._base = [index for index, work in enumerate(works) if work.item.slot == 0]
         self.ramps: list[RampReading] = []
         self.exits: dict[int, int] = {}
@@ -71,39 +70,47 @@ class BatchRun:
         self.padded_tokens = self._batch.size * self._batch.length
 
     def __iter__(self) -> Iterator[Done]:
-        batch = self._batch.to(self._model.device)
-        adapters = self._model.adapters if batch.slots is not None else None
-        for step in self._model.executor.steps(batch, students=self._students, adapters=adapters):
-            done = self._ramp(step) if isinstance(step, RampStep) else self._final(step)
+        adapters = self._model.adapters if self._batch.slots is not None else None
+        for step in self._model.executor.steps(self._batch, students=self._students, adapters=adapters):
+            if isinstance(step, RampStep):
+                spoken = _Spoken(step.row, self._returns.send(step.logits))
+                self._spoken.append(spoken)
+                self._unread.append(spoken)
+                yield from self._early(wait=False)
+            else:
+                coming = Coming(step, self._returns, embeddings=any(work.embedding for work in self._works))
+                yield from self._early(wait=True)
+                if done := self._final(coming):
+                    yield done
+
+    def _early(self, *, wait: bool) -> Iterator[Done]:
+        """Answer what is confident at ramps that have come home, in the order of their rows."""
+        while self._unread and (wait or self._unread[0].logits.ready()):
+            done = self._ramp(self._unread.popleft())
             if done:
                 yield done
 
-    def _ramp(self, step: RampStep) -> Done:
-        """Answer what is confident here. A ramp that may not answer is read at the end: no wait for the device."""
-        spoken = _Spoken(step.row, torch.softmax(step.logits.float(), dim=-1))
-        self._spoken.append(spoken)
-        threshold = self._thresholds[step.row] if step.row < len(self._thresholds) else 0.0
+    def _ramp(self, spoken: _Spoken) -> Done:
+        threshold = self._thresholds[spoken.row] if spoken.row < len(self._thresholds) else 0.0
         if threshold <= 0 or not self._base:
             return []
-        scores = _exit_scores(spoken.probabilities)
+        logits = spoken.logits.read()
+        scores = exit_scores(logits)
         leaving = [
             index
             for index in self._base
             if index not in self.exits and not self._works[index].embedding and scores[index] < threshold
         ]
-        if not leaving:
-            return []
-        self.exits |= dict.fromkeys(leaving, step.row)
-        readings = _read(step.logits[leaving])
+        self.exits |= dict.fromkeys(leaving, spoken.row)
+        readings = readings_of(logits[leaving])
         return [
-            (self._works[index], self._answer(index, reading, exit_row=step.row))
+            (self._works[index], self._answer(index, reading, exit_row=spoken.row))
             for index, reading in zip(leaving, readings, strict=True)
         ]
 
-    def _final(self, step: FinalStep) -> Done:
+    def _final(self, coming: Coming) -> Done:
         """Answer the rest, and hold every ramp against the whole grid."""
-        readings = _read_by_size(step.logits)
-        pooled = step.pooled.float().cpu() if any(work.embedding for work in self._works) else None
+        readings, pooled = coming.readings(), coming.embeddings()
         self._read_ramps(readings)
         done: Done = []
         for index, work in enumerate(self._works):
@@ -117,9 +124,9 @@ class BatchRun:
             return
         final = np.array([readings[index].logits for index in self._base]).argmax(axis=-1)
         for spoken in self._spoken:
-            probabilities = spoken.probabilities[self._base]
-            agrees = probabilities.argmax(dim=-1).cpu().numpy() == final
-            self.ramps.append(RampReading(spoken.row, _exit_scores(probabilities), agrees))
+            logits = spoken.logits.read()[self._base]
+            agrees = logits.argmax(dim=-1).numpy() == final
+            self.ramps.append(RampReading(spoken.row, exit_scores(logits), agrees))
 
     def _answer(
         self, index: int, reading: Reading, *, exit_row: int | None = None, embedding: tuple[float, ...] = ()
@@ -134,27 +141,3 @@ class BatchRun:
             queue_s=max(self._start_s - self._works[index].item.arrival_s, 0.0),
             compute_s=self._clock() - self._start_s,
         )
-
-
-def _read(logits: Tensor) -> list[Reading]:
-    """Logits [M, C] as numbers on the host."""
-    logits = logits.float()
-    both = torch.stack([logits, torch.softmax(logits, dim=-1)]).cpu().tolist()
-    return [Reading(tuple(raw), tuple(shares)) for raw, shares in zip(*both, strict=True)]
-
-
-def _read_by_size(rows: Sequence[Tensor]) -> list[Reading]:
-    """Logits of heads of several sizes: one copy from the device for each size, not one for each text."""
-    places: dict[int, list[int]] = {}
-    for place, row in enumerate(rows):
-        places.setdefault(row.shape[0], []).append(place)
-    found: dict[int, Reading] = {}
-    for same in places.values():
-        found |= zip(same, _read(torch.stack([rows[place] for place in same])), strict=True)
-    return [found[place] for place in range(len(rows))]
-
-
-def _exit_scores(probabilities: Tensor) -> npt.NDArray[np.float32]:
-    """1 - confidence, [N], on the host."""
-    scores: npt.NDArray[np.float32] = (1.0 - probabilities.amax(dim=-1)).cpu().numpy()
-    return scores

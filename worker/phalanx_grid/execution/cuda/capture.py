@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
+from weakref import WeakValueDictionary
 
 import torch
 
@@ -13,6 +14,9 @@ Part = Callable[[], None]
 
 _REHEARSALS: Final = 2
 """Runs before a capture: the first loads kernels and makes workspaces, which cannot be captured."""
+
+_STREAMS: Final = 32
+"""In torch's pool."""
 
 _capturing: Final = threading.Lock()
 """CUDA allows one capture in a process at a time, and loaders capture while the engine may want to."""
@@ -58,6 +62,10 @@ class Rerun:
         """Nothing runs behind the caller's back."""
 
 
+_in_use: Final[WeakValueDictionary[int, CudaRecorder]] = WeakValueDictionary()
+"""Recorders by their stream."""
+
+
 class CudaRecorder:
     """Captures each part as a graph. All graphs share one memory pool, and must run in order on one stream.
 
@@ -68,8 +76,9 @@ class CudaRecorder:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._stream = torch.cuda.Stream(device)
+        self._stream = _own_stream(device)
         self._pool = torch.cuda.graph_pool_handle()
+        _in_use[self._stream.cuda_stream] = self
 
     @property
     def pool_bytes(self) -> int:
@@ -106,3 +115,16 @@ class CudaRecorder:
         with torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"):
             part()
         return graph
+
+
+def _own_stream(device: torch.device) -> torch.cuda.Stream:
+    """A stream that no other recorder has. torch hands out 32 in turn, then the same again.
+
+    Graphs keep the workspace of the stream that they were captured on. A rehearsal on that stream, while another
+    model's graph runs, would write into it.
+    """
+    for _ in range(_STREAMS):
+        stream = torch.cuda.Stream(device)
+        if stream.cuda_stream not in _in_use:
+            return stream
+    raise ValueError(f"{_STREAMS} models have graphs already, and torch has no more streams; use stacked")
