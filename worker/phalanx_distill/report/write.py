@@ -21,6 +21,13 @@ def write_all(out: Path, report: Report) -> None:
     write_report(out, report)
 
 
+def ensure_page(out: Path, report: Report) -> None:
+    """Write `report/index.html` where a release without it made the artifact."""
+    if not (out / PAGE).exists():
+        (out / PAGE).parent.mkdir(parents=True, exist_ok=True)
+        write_page(out / PAGE, report)
+
+
 def write_page(path: Path, report: Report, texts: Mapping[int, str] = NO_TEXTS) -> None:
     """Write the page, whole or not at all; `texts` as for `render`.
 
