@@ -108,7 +108,7 @@ def _correlation(pairs: Pairs) -> float:
     margins = first * (pairs.total - first) * second * (pairs.total - second)
     if margins == 0:
         return 0.0
-    product = pairs.both * pairs.neither - pairs.only_first * pairs.only_second
+    product: float = pairs.both * pairs.neither - pairs.only_first * pairs.only_second
     if product > 0:
         product = max(product - pairs.total / 2, 0)
     return product / math.sqrt(margins)
