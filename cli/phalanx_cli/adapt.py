@@ -29,6 +29,8 @@ def command(
     out: Path,
     seed: int | None,
     device: str,
+    precision: str,
+    settings_file: Path | None,
     settings: tuple[str, ...],
     force: bool,
     keep_work: bool,
@@ -46,13 +48,13 @@ def command(
         from phalanx_distill.report.table import summary
         from phalanx_distill.sources import find_rows
 
-        parsed = parse_settings(AdaptSettings, merged(settings, {"seed": seed, "rank": rank}))
+        parsed = parse_settings(AdaptSettings, merged(settings, {"seed": seed, "rank": rank}, settings_file))
         report = adapt(
             base,
             find_rows(data, text_column=text_column, label_column=label_column),
             parsed,
             out=out,
-            compute=Compute.of(device),
+            compute=Compute.of(device, precision),
             report=reporter(console),
             force=force,
             keep_work=keep_work,

@@ -15,11 +15,34 @@ from phalanx_cli.training import (
 )
 
 
+def shape(ctx: click.Context, param: click.Parameter, value: str | None) -> int | str | None:
+    """A number from 1 on, or `auto`."""
+    if value is None or value == "auto":
+        return value
+    if not value.isdecimal() or int(value) < 1:
+        raise click.BadParameter(f"{value!r} is neither a number from 1 on nor auto", ctx, param)
+    return int(value)
+
+
 @click.command(context_settings={"show_default": True})
 @click.option("--teacher", required=True, metavar="NAME|DIR", help="minilm, mpnet, or a checkpoint's folder.")
 @data_options
-@click.option("--students", type=click.IntRange(1), help="Students K.  [default: 4]")
-@click.option("--rows", type=click.IntRange(1), help="Encoder rows L of each student.  [default: 2]")
+@click.option(
+    "--students", callback=shape, metavar="K|auto", help="Students K, or as few as the budget allows.  [default: 4]"
+)
+@click.option(
+    "--rows",
+    callback=shape,
+    metavar="L|auto",
+    help="Encoder rows L of each student.  [default: 2; auto with --students auto]",
+)
+@click.option(
+    "--accuracy-budget",
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="With auto: how much less accurate than the teacher, on validation rows.  [default: 0.005]",
+)
+@click.option("--target", type=click.Choice(["residual", "teacher"]), help="What students learn.  [default: residual]")
 @click.option(
     "--unlabelled",
     multiple=True,
@@ -27,26 +50,38 @@ from phalanx_cli.training import (
     type=click.Path(dir_okay=False, path_type=Path),
     help="More texts for the teacher to speak about, one a line; may be given many times.",
 )
+@click.option(
+    "--text",
+    "sources",
+    multiple=True,
+    metavar="SOURCE",
+    help="Packaged texts to speak about: a set's name, sets, dialogue, or all; may be given many times.",
+)
 @run_options
 def command(
     teacher: str,
     data: str,
     text_column: str,
     label_column: str,
-    students: int | None,
-    rows: int | None,
+    students: int | str | None,
+    rows: int | str | None,
+    accuracy_budget: float | None,
+    target: str | None,
     unlabelled: tuple[Path, ...],
+    sources: tuple[str, ...],
     out: Path,
     seed: int | None,
     device: str,
+    precision: str,
+    settings_file: Path | None,
     settings: tuple[str, ...],
     force: bool,
     keep_work: bool,
 ) -> None:
     """Distil a teacher into an ensemble of shallow students.
 
-    The teacher is fine-tuned on labelled rows, then students are boosted on what the earlier ones leave over of its
-    logits. An interrupted run goes on where it stopped when the same command is given again.
+    The teacher is fine-tuned on labelled rows, then students learn from it, by default each what the earlier ones
+    leave over of its logits. An interrupted run goes on where it stopped when the same command is given again.
     """
     prepare_threads()
     with leave_cleanly() as console:
@@ -58,18 +93,25 @@ def command(
         from phalanx_distill.report.table import summary
         from phalanx_distill.sources import Sources, find_checkpoint, find_rows
 
-        chosen = merged(settings, {"seed": seed, "students.count": students, "students.rows": rows})
-        parsed = parse_settings(DistillSettings, chosen)
-        sources = Sources(
+        options = {
+            "seed": seed,
+            "students.count": students,
+            "students.rows": rows or ("auto" if students == "auto" else None),
+            "students.auto.accuracy_budget": accuracy_budget,
+            "students.target": target,
+            "transfer.sources": list(sources) or None,
+        }
+        parsed = parse_settings(DistillSettings, merged(settings, options, settings_file))
+        material = Sources(
             teacher=find_checkpoint(teacher),
             rows=find_rows(data, text_column=text_column, label_column=label_column),
             unlabelled=tuple(text for path in unlabelled for text in read_texts(path)),
         )
         report = distill(
-            sources,
+            material,
             parsed,
             out=out,
-            compute=Compute.of(device),
+            compute=Compute.of(device, precision),
             report=reporter(console),
             force=force,
             keep_work=keep_work,

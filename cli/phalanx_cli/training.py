@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+import yaml
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,7 +29,7 @@ def data_options(function: F) -> F:
                 "--data",
                 required=True,
                 metavar="NAME|FILE",
-                help="trec6, trec50, movie, amazon, tweets, nyt, sms, or a .jsonl or .csv file of labelled rows.",
+                help="trec6, trec50, movie, amazon, tweets, tweet-sentiment, nyt, sms, or a .jsonl or .csv file.",
             ),
             click.option("--text-column", default="text", metavar="NAME", help="The column that holds the text."),
             click.option("--label-column", default="label", metavar="NAME", help="The column that holds the label."),
@@ -52,6 +53,19 @@ def run_options(function: F) -> F:
             click.option("--seed", type=click.IntRange(0), help="Seeds all randomness.  [default: 0]"),
             click.option("--device", default="auto", metavar="auto|cpu|cuda", help="Where to train."),
             click.option(
+                "--precision",
+                default="auto",
+                metavar="auto|fp32|bf16",
+                help="Of products of matrices; auto is bf16 where the device has it in hardware.",
+            ),
+            click.option(
+                "--settings",
+                "settings_file",
+                metavar="FILE",
+                type=click.Path(dir_okay=False, path_type=Path),
+                help="A YAML file of settings; --set and the options above overrule it.",
+            ),
+            click.option(
                 "--set",
                 "settings",
                 multiple=True,
@@ -66,22 +80,45 @@ def run_options(function: F) -> F:
     return function
 
 
-def merged(texts: tuple[str, ...], options: Mapping[str, object]) -> dict[str, Any]:
-    """Nested settings from `path=value` texts and from options by path; options that are None do not count.
+def merged(texts: tuple[str, ...], options: Mapping[str, object], file: Path | None = None) -> dict[str, Any]:
+    """Nested settings from a YAML file, from `path=value` texts and from options by path, the later ones first.
+
+    Options that are None do not count. A value is a text, a list of texts parted by commas, or YAML in brackets.
 
     Raises:
-        click.UsageError: a text without `=` or without a path.
+        click.UsageError: a text without `=` or without a path, or what should be YAML and is not.
     """
-    nested: dict[str, Any] = {}
+    nested: dict[str, Any] = {} if file is None else _read(file)
     for text in texts:
         path, separator, value = text.partition("=")
         if not separator or not path:
             raise click.UsageError(f"--set {text}: write NAME=VALUE, such as teacher.fit.epochs=5")
-        _put(nested, path, [part for part in value.split(",") if part] if "," in value else value)
+        _put(nested, path, _value(text, value))
     for path, chosen in options.items():
         if chosen is not None:
             _put(nested, path, chosen)
     return nested
+
+
+def _value(text: str, value: str) -> object:
+    if value.startswith(("[", "{")):
+        try:
+            return yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise click.UsageError(f"--set {text}: not YAML: {' '.join(str(error).split())}") from error
+    return [part for part in value.split(",") if part] if "," in value else value
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        found = yaml.safe_load(file.read_text())
+    except OSError as error:
+        raise click.UsageError(f"{file}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"{file}: not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(found, dict):
+        raise click.UsageError(f"{file}: settings are a mapping, such as students: {{count: 4}}")
+    return found
 
 
 def _put(nested: dict[str, Any], path: str, value: object) -> None:

@@ -9,118 +9,155 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phalanx_distill.boost import MAX_WEIGHT, fitted_weight, gain, mean_square, residual
-from phalanx_distill.config import StudentSettings
-from phalanx_distill.errors import SettingError
-from phalanx_distill.pipeline import _encode, _teacher_seed, _transfer_texts
+from phalanx_distill.boost import MAX_STEP, best_step, gain, mean_square, residual
 from phalanx_distill.predict import predict
-from phalanx_distill.students import Booster, Student, Taught, check_starts, ensemble, first_row, seedling
+from phalanx_distill.run import Run
+from phalanx_distill.students import Students
 from phalanx_distill.targets import centred
-from phalanx_distill.teacher import train_teacher
-from phalanx_grid import Grid
 from tests.distill import tiny
 
 
-class Boosted:
-    """A teacher and its students, trained once for this module."""
-
-    def __init__(self, folder: Path) -> None:
-        self.run = tiny.tiny_run(folder)
-        self.teacher, self.tokenizer = _teacher_seed(self.run)
-        self.history = train_teacher(self.run, self.teacher, self.tokenizer)
-        self.transfer = self.taught(_transfer_texts(self.run))
-        self.validation = self.taught([row.text for row in self.run.prepared.parts.validation])
-        self.booster = Booster(self.run, self.teacher, self.transfer, self.validation)
-        self.students: list[Student] = self.booster.run()
-        self.grid: Grid = ensemble(self.students)
-
-    def taught(self, texts: list[str]) -> Taught:
-        corpus = _encode(self.run, self.tokenizer, self.teacher, texts)
-        return Taught.of(corpus, predict(self.teacher, corpus, self.run.compute))
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory: pytest.TempPathFactory) -> tiny.Lessons:
+    return tiny.Lessons(tmp_path_factory.mktemp("taught"), hidden="chunk")
 
 
 @pytest.fixture(scope="module")
-def boosted(tmp_path_factory: pytest.TempPathFactory) -> Boosted:
-    return Boosted(tmp_path_factory.mktemp("boosted"))
+def boosted(taught: tiny.Lessons, tmp_path_factory: pytest.TempPathFactory) -> Students:
+    return grown(taught, tmp_path_factory.mktemp("boosted"))
 
 
-def test_the_teacher_learns_the_rows(boosted: Boosted) -> None:
-    assert max(epoch.score for epoch in boosted.history) > 0.9
+def grown(taught: tiny.Lessons, folder: Path, **students: object) -> Students:
+    run = tiny.student_run(folder, **students)
+    return trained(taught, run)
 
 
-def test_the_training_residual_does_not_grow_with_the_number_of_students(boosted: Boosted) -> None:
-    left = [mean_square(boosted.transfer.logits), *(student.train_residual for student in boosted.students)]
+def trained(taught: tiny.Lessons, run: Run) -> Students:
+    settings = run.settings.students
+    assert settings.rows != "auto" and settings.count != "auto"
+    transfer, validation = taught.targets(settings.hidden)
+    students = Students(run, taught.teacher, transfer, validation, depth=settings.rows)
+    list(students.grow(settings.count))
+    return students
+
+
+def test_the_teacher_learns_the_rows(taught: tiny.Lessons) -> None:
+    assert max(epoch.score for epoch in taught.history) > 0.9
+
+
+def test_what_boosting_leaves_does_not_grow_with_the_number_of_students(taught: tiny.Lessons, tmp_path: Path) -> None:
+    students = grown(taught, tmp_path, count=1)
+    transfer, validation = [mean_square(taught.transfer.logits)], [mean_square(taught.validation.logits)]
+    for most in range(1, 4):
+        list(students.grow(most))
+        transfer.append(mean_square(students.left))
+        validation.append(mean_square(students.left_validation))
+    assert transfer == sorted(transfer, reverse=True)
+    assert validation == sorted(validation, reverse=True)
+    assert transfer[1] < 0.5 * transfer[0]
+
+
+def test_every_prefix_leaves_less_than_the_one_before(taught: tiny.Lessons, tmp_path: Path) -> None:
+    students = grown(taught, tmp_path, ridge=0.0)
+    left = [mean_square(taught.validation.logits), *(student.validation_residual for student in students.trained)]
     assert len(left) == 4
     assert left == sorted(left, reverse=True)
-    assert left[1] < 0.5 * left[0]
 
 
-def test_the_validation_residual_does_not_grow_either(boosted: Boosted) -> None:
-    left = [mean_square(boosted.validation.logits), *(student.validation_residual for student in boosted.students)]
-    assert left == sorted(left, reverse=True)
+def test_the_grid_of_all_students_leaves_what_each_student_said_its_prefix_would(
+    taught: tiny.Lessons, boosted: Students
+) -> None:
+    grid = boosted.ensemble()
+    on_transfer = centred(predict(grid, taught.transfer.corpus, boosted.run.compute).logits)
+    on_validation = centred(predict(grid, taught.validation.corpus, boosted.run.compute).logits)
+    for k, student in enumerate(boosted.trained):
+        assert mean_square(taught.transfer.logits - on_transfer[k]) == pytest.approx(student.train_residual, rel=1e-3)
+        left = mean_square(taught.validation.logits - on_validation[k])
+        assert left == pytest.approx(student.validation_residual, rel=1e-3)
+        torch.testing.assert_close(boosted.answers(k + 1), on_validation[k], atol=1e-4, rtol=1e-4)
 
 
-def test_the_grid_of_all_students_answers_the_teacher_less_the_residual(boosted: Boosted) -> None:
-    answers = centred(predict(boosted.grid, boosted.transfer.corpus, boosted.run.compute).logits)
-    torch.testing.assert_close(answers[-1], boosted.transfer.logits - boosted.booster.left, atol=1e-4, rtol=1e-4)
-    for k, student in enumerate(boosted.students):
-        assert mean_square(boosted.transfer.logits - answers[k]) == pytest.approx(student.train_residual, rel=1e-3)
+def test_stagewise_weights_are_what_was_taken_off_the_residual(taught: tiny.Lessons, tmp_path: Path) -> None:
+    students = grown(taught, tmp_path, weight="stagewise", count=2)
+    said = centred(predict(students.ensemble(), taught.transfer.corpus, students.run.compute).logits)[-1]
+    torch.testing.assert_close(said, taught.transfer.logits - students.left, atol=1e-4, rtol=1e-4)
 
 
-def test_all_students_share_the_embeddings_of_the_fine_tuned_teacher(boosted: Boosted) -> None:
-    for student in boosted.students:
-        torch.testing.assert_close(student.grid.embeddings.word, boosted.teacher.embeddings.word, rtol=0, atol=0)
+def test_shrinkage_leaves_the_next_student_more_to_learn(taught: tiny.Lessons, tmp_path: Path) -> None:
+    whole = grown(taught, tmp_path / "whole", count=1)
+    half = grown(taught, tmp_path / "half", count=1, shrinkage=0.5)
+    assert half.trained[0].step == pytest.approx(0.5 * whole.trained[0].step)
+    assert mean_square(half.left) > 1.5 * mean_square(whole.left)
+    # but its own answer counts in full where it answers alone
+    torch.testing.assert_close(half.trained[0].weights, whole.trained[0].weights)
 
 
-def test_a_student_is_left_out_when_it_gains_too_little(tmp_path: Path, boosted: Boosted) -> None:
-    run = tiny.tiny_run(tmp_path, tiny.settings(students={**tiny.QUICK["students"], "min_gain": 0.999}))
-    assert len(Booster(run, boosted.teacher, boosted.transfer, boosted.validation).run()) == 1
+def test_students_of_the_teacher_itself_each_learn_it_all_and_differ(taught: tiny.Lessons, tmp_path: Path) -> None:
+    students = grown(taught, tmp_path, target="teacher", later_epochs=0)
+    whole = mean_square(taught.validation.logits)
+    for student in students.trained:
+        assert mean_square(taught.validation.logits - student.answers) < 0.5 * whole
+        assert len(student.history) == 4
+    one, other = students.trained[:2]
+    assert not torch.allclose(one.answers, other.answers, atol=1e-3)
+    assert torch.equal(students.left, taught.transfer.logits)
 
 
-def test_a_later_seedling_says_nothing_so_that_it_starts_from_the_residual(boosted: Boosted) -> None:
-    silent = seedling(boosted.teacher, start=1, rows=2, silent=True)
-    assert silent.geometry.rows == 2
-    assert not predict(silent, boosted.validation.corpus, boosted.run.compute).logits.any()
-    torch.testing.assert_close(silent.rows[0].qkv.weight, boosted.teacher.rows[1].qkv.weight)
+def test_all_students_share_the_embeddings_of_the_fine_tuned_teacher(taught: tiny.Lessons, boosted: Students) -> None:
+    for student in boosted.trained:
+        torch.testing.assert_close(student.grid.embeddings.word, taught.teacher.embeddings.word, rtol=0, atol=0)
 
 
-def test_hidden_states_can_be_a_second_target(tmp_path: Path, boosted: Boosted) -> None:
-    def distance(hidden: str) -> float:
-        chosen = {**tiny.QUICK["students"], "count": 1, "hidden": hidden, "hidden_weight": 5.0}
-        run = tiny.tiny_run(tmp_path / hidden, tiny.settings(students=chosen))
-        (student,) = Booster(run, boosted.teacher, boosted.transfer, boosted.validation).run()
-        pooled = predict(student.grid, boosted.validation.corpus, run.compute).pooled[-1]
-        return mean_square(pooled - boosted.validation.pooled)
-
-    assert distance("last") < 0.9 * distance("none")
+def test_embeddings_that_the_first_student_trained_are_shared_by_all(taught: tiny.Lessons, tmp_path: Path) -> None:
+    students = grown(taught, tmp_path, train_embeddings=True, count=2)
+    one, other = (student.grid.embeddings.word for student in students.trained)
+    assert torch.equal(one, other)
+    assert not torch.allclose(one, taught.teacher.embeddings.word)
+    assert students.ensemble().geometry.students == 2
 
 
-def test_the_last_start_holds_for_all_further_students() -> None:
-    settings = StudentSettings(starts=(0, 2))
-    assert [first_row(settings, index) for index in range(4)] == [0, 2, 2, 2]
+def test_a_student_is_left_out_when_it_gains_too_little(taught: tiny.Lessons, tmp_path: Path) -> None:
+    assert len(grown(taught, tmp_path, min_gain=0.999).trained) == 1
 
 
-def test_a_start_beyond_the_teachers_rows_is_refused_by_name() -> None:
-    with pytest.raises(SettingError, match=r"students\.starts: rows 5\.\.6 of a teacher that has 0\.\.5"):
-        check_starts(StudentSettings(rows=2, starts=(0, 5)), 6)
+@pytest.mark.parametrize("hidden", ["last", "chunk"])
+def test_hidden_states_can_be_a_second_target(hidden: str, taught: tiny.Lessons, tmp_path: Path) -> None:
+    def distance(name: str, kind: str) -> float:
+        students = grown(taught, tmp_path / name, count=1, hidden=kind, hidden_weight=5.0)
+        said = predict(students.trained[0].grid, taught.validation.corpus, students.run.compute).pooled[-1]
+        return mean_square(said - taught.targets(hidden)[1].hidden[0])
+
+    assert distance("with", hidden) < 0.9 * distance("without", "none")
+
+
+def test_labels_count_beside_the_teacher(taught: tiny.Lessons, tmp_path: Path) -> None:
+    def confidence(name: str, weight: float) -> float:
+        """Mean log-probability of the right labels of training rows."""
+        students = grown(taught, tmp_path / name, count=1, label_weight=weight, weight="one")
+        labelled = taught.transfer.labels >= 0
+        said = predict(students.trained[0].grid, taught.transfer.corpus, students.run.compute).logits[-1]
+        labels = taught.transfer.labels[labelled]
+        return -float(torch.nn.functional.cross_entropy(said[labelled], labels))
+
+    assert confidence("with", 50.0) > confidence("without", 0.0)
 
 
 TENSORS = st.lists(st.floats(-5, 5), min_size=6, max_size=6).map(lambda values: torch.tensor(values).view(2, 3))
 
 
 @given(TENSORS, TENSORS)
-def test_the_fitted_weight_never_leaves_more_than_there_was(left: torch.Tensor, answer: torch.Tensor) -> None:
-    weight = fitted_weight(left, answer)
-    assert 0 <= weight <= MAX_WEIGHT
-    assert mean_square(residual(left, answer, weight)) <= mean_square(left) * (1 + 1e-5) + 1e-9
+def test_the_best_step_never_leaves_more_than_there_was(left: torch.Tensor, answer: torch.Tensor) -> None:
+    step = best_step(left, answer)
+    assert 0 <= step <= MAX_STEP
+    assert mean_square(residual(left, answer, step)) <= mean_square(left) * (1 + 1e-5) + 1e-9
 
 
-def test_the_fitted_weight_finds_the_scale() -> None:
+def test_the_best_step_finds_the_scale() -> None:
     answer = torch.tensor([[1.0, -1.0], [0.5, -0.5]])
-    assert fitted_weight(1.5 * answer, answer) == pytest.approx(1.5)
-    assert fitted_weight(-answer, answer) == 0.0
-    assert fitted_weight(9 * answer, answer) == MAX_WEIGHT
-    assert fitted_weight(answer, torch.zeros_like(answer)) == 0.0
+    assert best_step(1.5 * answer, answer) == pytest.approx(1.5)
+    assert best_step(-answer, answer) == 0.0
+    assert best_step(9 * answer, answer) == MAX_STEP
+    assert best_step(answer, torch.zeros_like(answer)) == 0.0
 
 
 def test_gain_is_the_share_that_went() -> None:

@@ -25,6 +25,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("commands")
     tiny.write_checkpoint(folder / "teacher")
     tiny.write_rows(folder / "rows.jsonl", tiny.rows())
+    (folder / "list.yaml").write_text("- 1\n")
     (folder / "few.jsonl").write_text('{"text": "a", "label": "x"}\n')
     (folder / "pickled").mkdir()
     (folder / "pickled" / "pytorch_model.bin").write_bytes(b"\x80\x02")
@@ -40,11 +41,18 @@ BAD = [
     ({"--text-column": "body"}, r"rows\.jsonl:1: no column 'body' \(there: text, label\)"),
     ({"--set": "teacher.fit.epoch=3"}, r"teacher\.fit: Object contains unknown field `epoch`"),
     ({"--set": "teacher.fit.epochs=0"}, r"teacher\.fit\.epochs: Expected `int` >= 1"),
-    ({"--set": "students.starts=0,2"}, r"students\.starts: rows 2\.\.3 of a teacher that has 0\.\.2"),
+    ({"--set": "students.rows_from=0,2"}, r"students\.rows_from: rows \[2, 3\] of a teacher that has 0\.\.2"),
+    ({"--set": "students.rows_from=[[0],[1]]"}, r"students\.rows_from: 1 rows for a student of 2: \[0\]"),
+    ({"--set": "students.rows_from=[[0"}, r"--set students\.rows_from=\[\[0: not YAML"),
+    ({"--set": "transfer.sources=news"}, r"transfer\.sources\[0\]: Invalid enum value 'news'"),
+    ({"--settings": "{here}/none.yaml"}, r"none\.yaml: No such file"),
+    ({"--settings": "{here}/list.yaml"}, r"list\.yaml: settings are a mapping, such as students: \{count: 4\}"),
+    ({"--precision": "fp8"}, r"precision: 'fp8' is none of auto, fp32, bf16"),
     ({"--set": "students.weight=best"}, r"students\.weight: Invalid enum value 'best'"),
     ({"--set": "epochs"}, r"--set epochs: write NAME=VALUE"),
     ({"--device": "tpu"}, r"device: 'tpu' is none of auto, cpu, cuda"),
     ({"--students": "99"}, r"students\.count: Expected `int` <= 32"),
+    ({"--students": "many"}, r"Invalid value for '--students': 'many' is neither a number from 1 on nor auto"),
     ({"--unlabelled": "{here}/texts.txt"}, r"texts\.txt: No such file"),
 ]
 
@@ -108,9 +116,9 @@ def test_distil_adapt_and_inspect_from_the_command_line(here: Path) -> None:
 
 
 def test_settings_come_together_from_paths_and_options() -> None:
-    nested = merged(("teacher.fit.epochs=5", "students.starts=0,2"), {"students.count": 3, "seed": None})
+    nested = merged(("teacher.fit.epochs=5", "students.rows_from=0,2"), {"students.count": 3, "seed": None})
     parsed = parse_settings(DistillSettings, nested)
-    assert (parsed.teacher.fit.epochs, parsed.students.starts, parsed.students.count) == (5, (0, 2), 3)
+    assert (parsed.teacher.fit.epochs, parsed.students.rows_from, parsed.students.count) == (5, (0, 2), 3)
     assert parsed.teacher.fit.learning_rate == DistillSettings().teacher.fit.learning_rate
 
 

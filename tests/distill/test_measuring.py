@@ -9,12 +9,12 @@ import pytest
 import torch
 from rich.console import Console
 
-from phalanx_distill.config import TransferSettings
+from phalanx_distill.config import StudentSettings, TransferSettings, parse_settings
 from phalanx_distill.evaluate import measure
-from phalanx_distill.intervals import wilson
+from phalanx_distill.intervals import Pairs, wilson
 from phalanx_distill.progress import Bars, Lines, reporter
 from phalanx_distill.report.document import FILE, read_report
-from phalanx_distill.targets import HIDDEN_LOSSES, centred, logit_loss
+from phalanx_distill.targets import centred, hidden_rows, label_loss, logit_loss
 from phalanx_distill.transfer import transfer_texts
 
 
@@ -34,6 +34,7 @@ def test_accuracy_and_agreement_are_counted_for_every_number_of_students() -> No
     assert measured.accuracy.teacher is not None
     assert measured.accuracy.teacher.accuracy == 0.75
     assert measured.teacher_agreement == (0.25, 0.5)
+    assert measured.pairs == (Pairs(1, 1, 2, 0), Pairs(2, 1, 1, 0))
     assert [(r.students, r.accuracy, r.agreement) for r in measured.ramps] == [(1, 1.0, 0.5), (2, 0.5, 0.75)]
 
 
@@ -47,8 +48,24 @@ def test_the_logit_loss_does_not_see_what_softmax_does_not_see() -> None:
     logits, residual = torch.randn(4, 3), centred(torch.randn(4, 3))
     torch.testing.assert_close(logit_loss(logits + 7, residual), logit_loss(logits, residual))
     torch.testing.assert_close(centred(logits).softmax(-1), logits.softmax(-1))
-    assert HIDDEN_LOSSES["none"](logits, residual) == 0
-    assert HIDDEN_LOSSES["last"](logits, logits) == 0
+
+
+def test_the_label_loss_counts_labelled_rows_alone_and_alike_in_every_batch() -> None:
+    logits, labels = torch.randn(4, 3), torch.tensor([2, -1, 0, -1])
+    alone = torch.nn.functional.cross_entropy(logits[[0, 2]], labels[[0, 2]], reduction="sum")
+    torch.testing.assert_close(label_loss(logits, labels), alone / 4)
+    assert label_loss(logits, torch.full((4,), -1)) == 0
+
+
+def test_chunks_of_the_teacher_end_at_its_last_row_and_leave_none_out() -> None:
+    def ends(hidden: str, count: int, rows: int) -> list[int]:
+        return hidden_rows(parse_settings(StudentSettings, {"hidden": hidden, "count": count}), rows)
+
+    assert ends("none", 4, 6) == []
+    assert ends("last", 4, 6) == [5]
+    assert ends("chunk", 3, 6) == [1, 3, 5]
+    assert ends("chunk", 4, 6) == [0, 2, 3, 5]
+    assert ends("chunk", 8, 3) == [0, 1, 2]
 
 
 def test_transfer_text_holds_no_held_out_text_wherever_it_comes_from() -> None:
@@ -64,11 +81,18 @@ def test_transfer_text_holds_no_held_out_text_wherever_it_comes_from() -> None:
     assert texts == backwards
 
 
-def test_unlabelled_texts_are_bounded_and_chosen_without_regard_to_order() -> None:
+def test_a_text_that_equals_a_held_out_row_in_its_words_is_left_out() -> None:
+    unlabelled = ["Not, a SECRET... test-text!", "not a secret test tex"]
+    texts = transfer_texts(["train"], unlabelled, TransferSettings(), held_out=["not a secret test text"], seed=0)
+    assert [text for text in texts if "test" in text] == ["not a secret test tex"]
+
+
+def test_texts_are_bounded_and_chosen_without_regard_to_order() -> None:
     many = [f"text {i}" for i in range(100)]
-    settings = TransferSettings(neighbours=0, max_unlabelled=10)
+    settings = TransferSettings(neighbours=0, max_texts=11)
     texts = transfer_texts(["train"], many, settings, held_out=[], seed=0)
     assert len(texts) == 11
+    assert texts[0] == "train"
     assert texts == transfer_texts(["train"], many[::-1], settings, held_out=[], seed=0)
 
 

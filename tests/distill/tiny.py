@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import tokenizers
@@ -14,11 +15,14 @@ from tokenizers import models, normalizers, pre_tokenizers, processors
 from phalanx_distill.compute import Compute
 from phalanx_distill.config import DistillSettings, parse_settings
 from phalanx_distill.data import Dataset, Row
+from phalanx_distill.pipeline import teach, teacher_seed
 from phalanx_distill.prepare import prepare
 from phalanx_distill.progress import Reporter, Silent
 from phalanx_distill.run import Run
 from phalanx_distill.sources import Sources, find_checkpoint
 from phalanx_distill.stages import Stages
+from phalanx_distill.taught import Taught
+from phalanx_distill.teacher import train_teacher
 
 CLUES = {"animal": ("cat", "dog", "horse"), "city": ("paris", "rome", "oslo"), "colour": ("red", "blue", "green")}
 FILLERS = ("the", "a", "what", "is", "of", "near", "big", "old", "with", "and", "seen", "today")
@@ -129,3 +133,24 @@ def tiny_run(folder: Path, chosen: DistillSettings | None = None, report: Report
     stages = Stages(folder / "work", "f" * 64)
     stages.open()
     return Run("f" * 64, made, chosen, prepare(made.rows, chosen.split), cpu(), stages, report or Silent())
+
+
+class Lessons:
+    """A fine-tuned teacher and what it says, once for a module's tests; states after every chunk are kept."""
+
+    def __init__(self, folder: Path, *, hidden: str = "none") -> None:
+        self.run = student_run(folder, hidden=hidden)
+        self.teacher, tokenizer = teacher_seed(self.run)
+        self.history = train_teacher(self.run, self.teacher, tokenizer)
+        self.transfer, self.validation = teach(self.run, self.teacher, tokenizer)
+
+    def targets(self, hidden: str) -> tuple[Taught, Taught]:
+        """Transfer text and validation rows with the hidden states that a setting asks for."""
+        kept = {"none": slice(0, 0), "last": slice(-1, None), "chunk": slice(None)}[hidden]
+        transfer, validation = (replace(each, hidden=each.hidden[kept]) for each in (self.transfer, self.validation))
+        return transfer, validation
+
+
+def student_run(folder: Path, **students: object) -> Run:
+    """A run with other settings of its students."""
+    return tiny_run(folder, settings(students={**QUICK["students"], **students}))

@@ -6,14 +6,11 @@ students the load leaves.
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from phalanx_distill.batches import epoch_batches
+from phalanx_distill.batches import drawn_students, epoch_batches
 from phalanx_distill.compute import Compute
 from phalanx_distill.config import AdaptSettings
 from phalanx_distill.corpus import Corpus
@@ -62,11 +59,6 @@ def train_adapter(
     history = fit(task, settings.fit, seed=settings.seed, stages=stages, report=report)
     adapter.requires_grad_(False)
     return history
-
-
-def drawn_students(rows: Sequence[int], *, students: int, seed: int, epoch: int) -> int:
-    """The number of students for a batch, uniform in 1..students; the same batch of the same epoch gives the same."""
-    return random.Random(f"students/{seed}/{epoch}/{rows[0]}").randint(1, students)  # noqa: S311 - repeatable
 
 
 def _mean_accuracy(logits: Tensor, expected: Tensor) -> float:

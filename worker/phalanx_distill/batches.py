@@ -28,6 +28,11 @@ def epoch_batches(lengths: Sequence[int], *, batch_rows: int, seed: int, epoch: 
     return batches
 
 
+def drawn_students(rows: Sequence[int], *, students: int, seed: int, epoch: int) -> int:
+    """The number of students for a batch, uniform in 1..students; the same batch of the same epoch gives the same."""
+    return random.Random(f"students/{seed}/{epoch}/{rows[0]}").randint(1, students)  # noqa: S311 - repeatable
+
+
 def by_length(lengths: Sequence[int], *, batch_rows: int) -> list[list[int]]:
     """Every index once, shortest first: the order for measuring, where order does not matter."""
     return chunks(sorted(range(len(lengths)), key=lengths.__getitem__), batch_rows)

@@ -6,7 +6,7 @@ import msgspec
 import torch
 from torch import Tensor
 
-from phalanx_distill.intervals import wilson
+from phalanx_distill.intervals import Pairs, wilson
 from phalanx_grid import Accuracy, Interval, StudentAccuracy
 
 
@@ -22,12 +22,14 @@ class RampReading(msgspec.Struct, frozen=True, kw_only=True):
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """What the manifest keeps, and beside it what only the report shows.
 
-    `teacher_agreement[k-1]` is the share of rows that k students answer as the teacher does.
+    `teacher_agreement[k-1]` is the share of rows that k students answer as the teacher does; `pairs[k-1]` counts the
+    rows by which of k students (the first predictor) and teacher (the second) answers them rightly.
     """
 
     accuracy: Accuracy
     teacher_agreement: tuple[float, ...] = ()
     ramps: tuple[RampReading, ...] = ()
+    pairs: tuple[Pairs, ...] = ()
 
 
 def measure(
@@ -54,6 +56,18 @@ def measure(
         accuracy=accuracy,
         teacher_agreement=() if taught is None else tuple(_share(answer, taught) for answer in answers),
         ramps=tuple(reading for row, said in enumerate(ramps) for reading in _ramp(row, said, answers, expected)),
+        pairs=() if taught is None else tuple(compared(answer == expected, taught == expected) for answer in answers),
+    )
+
+
+def compared(first: Tensor, second: Tensor) -> Pairs:
+    """Rows counted by which of two predictors is right; `first` and `second` are bool [N]."""
+    both, neither = int((first & second).sum()), int((~first & ~second).sum())
+    return Pairs(
+        both=both,
+        only_first=int(first.sum()) - both,
+        only_second=int(second.sum()) - both,
+        neither=neither,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor
@@ -10,8 +11,10 @@ from torch import Tensor
 from phalanx_distill.compute import Compute
 from phalanx_distill.config import DistillSettings
 from phalanx_distill.corpus import Corpus
+from phalanx_distill.ensemble import train_ensemble
 from phalanx_distill.evaluate import Measured, measure
 from phalanx_distill.output import check_output, finished, work_dir
+from phalanx_distill.packaged import pooled_texts
 from phalanx_distill.predict import each_batch, predict
 from phalanx_distill.prepare import Prepared, prepare
 from phalanx_distill.progress import Reporter
@@ -22,7 +25,8 @@ from phalanx_distill.run import Run
 from phalanx_distill.saving import save_ensemble
 from phalanx_distill.sources import Sources
 from phalanx_distill.stages import Stages, fingerprint
-from phalanx_distill.students import Booster, Taught, check_starts, ensemble
+from phalanx_distill.students import check_students
+from phalanx_distill.taught import Taught, taught
 from phalanx_distill.teacher import encode, label_indices, train_teacher
 from phalanx_distill.transfer import transfer_texts
 from phalanx_grid import Grid, GridOutput, Tokenizer, import_checkpoint
@@ -45,6 +49,7 @@ def distill(
         GridError: the teacher's checkpoint cannot be read.
     """
     prepared = prepare(sources.rows, settings.split)
+    sources = replace(sources, unlabelled=(*sources.unlabelled, *pooled_texts(settings.transfer.sources)))
     mark = _fingerprint(sources, settings, prepared, compute)
     done = finished(out, mark)
     if done is not None:
@@ -52,7 +57,7 @@ def distill(
         return done
     check_output(out, mark, force=force)
     run = Run(mark, sources, settings, prepared, compute, Stages(work_dir(out), mark), report)
-    teacher, tokenizer = _teacher_seed(run)
+    teacher, tokenizer = teacher_seed(run)
     if run.stages.open():
         report.say(f"going on with what {run.stages.root} holds")
     result = _train(run, teacher, tokenizer, out)
@@ -73,55 +78,53 @@ def _fingerprint(sources: Sources, settings: DistillSettings, prepared: Prepared
     )
 
 
-def _teacher_seed(run: Run) -> tuple[Grid, Tokenizer]:
+def teacher_seed(run: Run) -> tuple[Grid, Tokenizer]:
+    """The teacher before it is fine-tuned, with a fresh head for the rows' labels.
+
+    Raises:
+        SettingError: the students' settings do not fit it.
+    """
     labels = run.prepared.parts.labels
     folder = run.sources.teacher.folder
     grid, tokenizer = import_checkpoint(folder, classes=len(labels), labels=labels, seed=run.settings.seed)
-    check_starts(run.settings.students, grid.geometry.rows)
+    check_students(run.settings.students, grid.geometry.rows)
     return grid.to(run.compute.device), tokenizer
 
 
-def _train(run: Run, teacher: Grid, tokenizer: Tokenizer, out: Path) -> Report:
-    with run.clock.stage("teacher"):
-        run.curves["teacher"] = train_teacher(run, teacher, tokenizer)
-    with run.clock.stage("teacher's answers"):
-        transfer = _taught(run, "transfer", teacher, _encode(run, tokenizer, teacher, _transfer_texts(run)))
-        rows = [row.text for row in run.prepared.parts.validation]
-        validation = _taught(run, "validation", teacher, _encode(run, tokenizer, teacher, rows))
-    with run.clock.stage("students"):
-        students = Booster(run, teacher, transfer, validation).run()
-    grid = ensemble(students).to(run.compute.device)
-    with run.clock.stage("ramps"):
-        run.curves["ramps"] = train_ramps(run, grid, transfer.corpus, validation.corpus)
-    with run.clock.stage("measuring"):
-        measured = _measure(run, grid, teacher, tokenizer)
-    return save_ensemble(run, grid, tokenizer, students, measured, transfer=len(transfer.corpus), out=out)
-
-
-def _transfer_texts(run: Run) -> list[str]:
+def teach(run: Run, teacher: Grid, tokenizer: Tokenizer) -> tuple[Taught, Taught]:
+    """What the fine-tuned teacher says of transfer text and of validation rows."""
     parts = run.prepared.parts
-    return transfer_texts(
+    texts = transfer_texts(
         [row.text for row in parts.train],
         run.sources.unlabelled,
         run.settings.transfer,
         held_out=[row.text for row in (*parts.validation, *parts.test)],
         seed=run.settings.seed,
     )
+    short = min(run.settings.max_tokens, run.settings.transfer.max_tokens)
+    transfer = encode(tokenizer, teacher, texts, short)
+    validation = _encode(run, tokenizer, teacher, [row.text for row in parts.validation])
+    labels = label_indices(teacher.labels, parts.train)
+    return taught(run, "transfer", teacher, transfer, labels), taught(run, "validation", teacher, validation)
+
+
+def _train(run: Run, teacher: Grid, tokenizer: Tokenizer, out: Path) -> Report:
+    with run.clock.stage("teacher"):
+        run.curves["teacher"] = train_teacher(run, teacher, tokenizer)
+    with run.clock.stage("teacher's answers"):
+        transfer, validation = teach(run, teacher, tokenizer)
+    with run.clock.stage("students"):
+        ensemble = train_ensemble(run, teacher, transfer, validation)
+    grid = ensemble.grid
+    with run.clock.stage("ramps"):
+        run.curves["ramps"] = train_ramps(run, grid, transfer.corpus, validation.corpus)
+    with run.clock.stage("measuring"):
+        measured = _measure(run, grid, teacher, tokenizer)
+    return save_ensemble(run, ensemble, tokenizer, measured, transfer=len(transfer), out=out)
 
 
 def _encode(run: Run, tokenizer: Tokenizer, grid: Grid, texts: Sequence[str]) -> Corpus:
     return encode(tokenizer, grid, texts, run.settings.max_tokens)
-
-
-def _taught(run: Run, name: str, teacher: Grid, corpus: Corpus) -> Taught:
-    """The teacher's answers, kept: on transfer text they cost as much as an epoch of a student."""
-    snapshot = run.stages.load(f"answers-{name}")
-    if snapshot is not None:
-        return Taught(corpus=corpus, logits=snapshot.tensors["logits"], pooled=snapshot.tensors["pooled"])
-    with run.report.stage(f"teacher on {name}", len(corpus)) as advance:
-        taught = Taught.of(corpus, predict(teacher, corpus, run.compute, done=advance))
-    run.stages.save(f"answers-{name}", {"logits": taught.logits, "pooled": taught.pooled}, {})
-    return taught
 
 
 def _measure(run: Run, grid: Grid, teacher: Grid, tokenizer: Tokenizer) -> Measured:
@@ -135,6 +138,6 @@ def _measure(run: Run, grid: Grid, teacher: Grid, tokenizer: Tokenizer) -> Measu
 
     with run.report.stage("measuring", 2 * len(corpus)) as advance:
         logits, *ramps = each_batch(grid, corpus, exact, take, done=advance)
-        taught = predict(teacher, corpus, exact, done=advance).logits[-1]
+        reference = predict(teacher, corpus, exact, done=advance).logits[-1]
     expected = label_indices(grid.labels, rows)
-    return measure(logits, expected, dataset=run.sources.rows.name, teacher=taught, ramps=tuple(ramps))
+    return measure(logits, expected, dataset=run.sources.rows.name, teacher=reference, ramps=tuple(ramps))

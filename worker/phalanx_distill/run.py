@@ -10,13 +10,14 @@ from phalanx_distill.config import DistillSettings
 from phalanx_distill.fit import Epoch
 from phalanx_distill.prepare import Prepared
 from phalanx_distill.progress import Reporter
+from phalanx_distill.report.document import Notes
 from phalanx_distill.sources import Sources
 from phalanx_distill.stages import Stages
 
 
 @dataclass(slots=True)
 class Run:
-    """One run of `phalanx distill`; `mark` is its fingerprint. `curves` and `clock` fill up as it goes."""
+    """One run of `phalanx distill`; `mark` is its fingerprint. `curves`, `notes` and `clock` fill up as it goes."""
 
     mark: str
     sources: Sources
@@ -27,3 +28,4 @@ class Run:
     report: Reporter
     clock: Clock = field(default_factory=Clock)
     curves: dict[str, list[Epoch]] = field(default_factory=dict)
+    notes: Notes = field(default_factory=Notes)

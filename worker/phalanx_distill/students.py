@@ -1,163 +1,155 @@
-"""Boosting: students trained one after the other on what the earlier ones leave of the teacher's logits."""
+"""The students: trained one after the other, each prefix of them a predictor."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 import torch
 from torch import Tensor
-from torch.nn import Parameter
 
-from phalanx_distill.batches import epoch_batches
-from phalanx_distill.boost import fitted_weight, gain, mean_square, residual
+from phalanx_distill.boost import best_step, gain, mean_square, residual
 from phalanx_distill.config import Fitting, StudentSettings
-from phalanx_distill.corpus import Corpus
 from phalanx_distill.errors import SettingError
-from phalanx_distill.fit import Epoch, Task, fit
-from phalanx_distill.predict import Answers, predict
+from phalanx_distill.fit import Epoch, fit
+from phalanx_distill.learning import Lesson
+from phalanx_distill.predict import predict
 from phalanx_distill.run import Run
-from phalanx_distill.targets import HIDDEN_LOSSES, centred, logit_loss
-from phalanx_grid import Grid, cut, stack
+from phalanx_distill.seedlings import rows_of, seedling
+from phalanx_distill.targets import centred
+from phalanx_distill.taught import Taught
+from phalanx_distill.weights import matrix_of, weight_row
+from phalanx_grid import Grid, stack
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Taught:
-    """Texts and what the teacher says of them: centred logits [N, C] and pooled states [N, H]."""
-
-    corpus: Corpus
-    logits: Tensor
-    pooled: Tensor
-
-    @classmethod
-    def of(cls, corpus: Corpus, answers: Answers) -> Taught:
-        return cls(corpus=corpus, logits=centred(answers.logits[-1]), pooled=answers.pooled[-1])
+SAMPLE: Final = 4_000
+"""Transfer texts on which residuals are measured where students are not boosted on all of them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Student:
-    """One trained student (K=1), its weight a_m, and the mean squared residuals that it left."""
+    """One trained student (K=1) and the mean squared residuals that the prefix which it ends leaves.
+
+    `rows` are the teacher's that it started from, `step` what was taken off the residual, `answers` [N, C] its centred
+    logits on validation rows, `weights` [k] the row of the prefix weights.
+    """
 
     grid: Grid
-    weight: float
-    start: int
+    rows: tuple[int, ...]
+    step: float
     history: list[Epoch]
+    answers: Tensor
+    weights: Tensor
     train_residual: float
     validation_residual: float
 
 
-class Booster:
-    """The residual as it shrinks from student to student."""
+class Students:
+    """Students of one depth as they are trained; `left` is what boosting has left over of the teacher's logits."""
 
-    def __init__(self, run: Run, teacher: Grid, transfer: Taught, validation: Taught) -> None:
-        self.teacher, self.transfer, self.validation = teacher, transfer, validation
-        self.settings, self.seed, self.compute = run.settings.students, run.settings.seed, run.compute
-        self.stages, self.report = run.stages, run.report
-        self.left = transfer.logits
-        self.left_validation = validation.logits
+    def __init__(self, run: Run, teacher: Grid, transfer: Taught, validation: Taught, *, depth: int) -> None:
+        self.run, self.teacher, self.validation, self.depth = run, teacher, validation, depth
+        self.settings: StudentSettings = run.settings.students
+        self.boosted = self.settings.target == "residual"
+        self.transfer, self.heard = transfer, transfer if self.boosted else transfer.thinned(SAMPLE)
+        self.left, self.left_validation = transfer.logits, validation.logits
+        self.trained: list[Student] = []
+        self._said: list[Tensor] = []
 
-    def run(self) -> list[Student]:
-        """Add students until there are enough, or until one gains too little (that one is left out)."""
-        students: list[Student] = []
-        while len(students) < self.settings.count:
-            before = mean_square(self.left_validation)
-            student = self._next(len(students))
-            if students and gain(before, student.validation_residual) < self.settings.min_gain:
-                self.report.say(f"student {len(students) + 1} gained too little: {len(students)} students it is")
-                break
-            students.append(student)
-        return students
+    def grow(self, most: int) -> Iterator[Student]:
+        """Train up to `most` students, one with each step; ends early when one gains too little (it is left out)."""
+        while len(self.trained) < most:
+            before = self.trained[-1].validation_residual if self.trained else mean_square(self.validation.logits)
+            student = self._next(len(self.trained), most)
+            least = self.settings.min_gain
+            if self.trained and least and gain(before, student.validation_residual) < least:
+                said = f"student {len(self.trained) + 1} gained too little: {len(self.trained)} students it is"
+                self.run.report.say(said)
+                return
+            self.trained.append(student)
+            yield student
 
-    def _next(self, index: int) -> Student:
-        start = first_row(self.settings, index)
-        grid = seedling(self.teacher, start=start, rows=self.settings.rows, silent=index > 0)
-        grid.dropout = self.settings.dropout
-        task, seed = self._task(grid, index), self.seed + 1 + index
-        history = fit(task, fitting(self.settings, index), seed=seed, stages=self.stages, report=self.report)
+    def ensemble(self, count: int | None = None) -> Grid:
+        """The first `count` students side by side (all by default), with their prefix weights."""
+        chosen = self.trained[:count]
+        return stack([student.grid for student in chosen], matrix_of([student.weights for student in chosen]))
+
+    def answers(self, count: int) -> Tensor:
+        """The first `count` students' sum on validation rows, centred logits [N, C]."""
+        said = torch.stack([student.answers for student in self.trained[:count]])
+        return torch.einsum("m,mnc->nc", self.trained[count - 1].weights, said)
+
+    def _next(self, index: int, most: int) -> Student:
+        rows = rows_of(self.settings, index, depth=self.depth, teacher_rows=self.teacher.geometry.rows)
+        shared = self.trained[0].grid.embeddings.state_dict() if self.trained else None
+        grid = seedling(self.teacher, rows, silent=self.boosted and index > 0, embeddings=shared)
+        history = self._train(grid, index, most)
+        said = centred(predict(grid, self.heard.corpus, self.run.compute).logits[-1])
+        said_validation = centred(predict(grid, self.validation.corpus, self.run.compute).logits[-1])
+        step = self._step(said, said_validation)
+        if self.boosted:
+            self.left = residual(self.left, said, step)
+            self.left_validation = residual(self.left_validation, said_validation, step)
+        return self._measured(grid, rows, step, history, said, said_validation)
+
+    def _train(self, grid: Grid, index: int, most: int) -> list[Epoch]:
+        settings, seed = self.settings, self.run.settings.seed + 1 + index
+        grid.dropout = settings.dropout
+        lesson = Lesson(index, settings, self.transfer, self.validation, self.left, self.left_validation, seed)
+        name = f"student-{index}" if settings.rows != "auto" else f"rows-{self.depth}-student-{index}"
+        title = f"student {index + 1} of {most}" + ("" if settings.rows != "auto" else f", {self.depth} rows")
+        task = lesson.task(grid, self.run.compute, name=name, title=title)
+        history = fit(task, fitting(settings, index), seed=seed, stages=self.run.stages, report=self.run.report)
         grid.requires_grad_(False)
-        said = centred(predict(grid, self.transfer.corpus, self.compute).logits[-1])
-        said_validation = centred(predict(grid, self.validation.corpus, self.compute).logits[-1])
-        weight = self._weight(said, said_validation)
-        self.left = residual(self.left, said, weight)
-        self.left_validation = residual(self.left_validation, said_validation, weight)
-        return Student(
-            grid=grid,
-            weight=weight,
-            start=start,
-            history=history,
-            train_residual=mean_square(self.left),
-            validation_residual=mean_square(self.left_validation),
+        grid.dropout = 0.0
+        return history
+
+    def _step(self, said: Tensor, said_validation: Tensor) -> float:
+        """Fitted on validation rows, but never beyond what transfer text supports: so its residual cannot grow."""
+        if not self.boosted or self.settings.weight == "one":
+            return self.settings.shrinkage
+        return self.settings.shrinkage * min(
+            best_step(self.left_validation, said_validation), best_step(self.left, said)
         )
 
-    def _weight(self, said: Tensor, said_validation: Tensor) -> float:
-        """Fitted on validation rows, but never beyond what transfer text supports: so its residual cannot grow."""
-        if self.settings.weight == "one":
-            return 1.0
-        return min(fitted_weight(self.left_validation, said_validation), fitted_weight(self.left, said))
-
-    def _task(self, grid: Grid, index: int) -> Task:
-        lengths, rows_of = self.transfer.corpus.lengths, self.settings.fit.batch_rows
-        target, pooled = self.left.to(self.compute.device), self.transfer.pooled
-        hidden_loss, share = HIDDEN_LOSSES[self.settings.hidden], self.settings.hidden_weight
-
-        def loss(epoch: int, rows: list[int]) -> Tensor:
-            grid.train()
-            with self.compute.autocast():
-                output = grid(self.transfer.corpus.batch(rows).to(self.compute.device))
-            hidden = hidden_loss(output.pooled[-1], pooled[rows].to(self.compute.device))
-            return logit_loss(output.prefix_logits[-1], target[rows]) + share * hidden
-
-        def score() -> float:
-            said = centred(predict(grid, self.validation.corpus, self.compute).logits[-1])
-            return -mean_square(residual(self.left_validation, said, fitted_weight(self.left_validation, said)))
-
-        return Task(
-            name=f"student-{index}",
-            title=f"student {index + 1} of {self.settings.count}",
-            parameters=own_parameters(grid),
-            batches=lambda epoch: epoch_batches(lengths, batch_rows=rows_of, seed=self.seed + 1 + index, epoch=epoch),
-            loss=loss,
-            score=score,
+    def _measured(
+        self, grid: Grid, rows: tuple[int, ...], step: float, history: list[Epoch], said: Tensor, on_validation: Tensor
+    ) -> Student:
+        """The student with its prefix's weights and residuals."""
+        steps = [*(student.step for student in self.trained), step]
+        answers = torch.stack([*(student.answers for student in self.trained), on_validation])
+        weights = weight_row(self.settings, answers, self.validation.logits, steps)
+        self._said = [*self._said[: len(self.trained)], said]
+        summed = sum((weight * answer for weight, answer in zip(weights, self._said, strict=True)), torch.zeros(()))
+        return Student(
+            grid=grid,
+            rows=rows,
+            step=step,
+            history=history,
+            answers=on_validation,
+            weights=weights,
+            train_residual=mean_square(self.heard.logits - summed),
+            validation_residual=mean_square(self.validation.logits - torch.einsum("m,mnc->nc", weights, answers)),
         )
 
 
 def fitting(settings: StudentSettings, index: int) -> Fitting:
     """How student `index` is trained."""
-    return settings.fit if index == 0 else msgspec.structs.replace(settings.fit, epochs=settings.later_epochs)
+    if index == 0 or not settings.later_epochs:
+        return settings.fit
+    return msgspec.structs.replace(settings.fit, epochs=settings.later_epochs)
 
 
-def first_row(settings: StudentSettings, index: int) -> int:
-    """The teacher's row from which student `index` starts."""
-    return settings.starts[min(index, len(settings.starts) - 1)]
-
-
-def check_starts(settings: StudentSettings, teacher_rows: int) -> None:
-    """Raises SettingError if a student would start beyond the teacher's last row."""
-    for start in settings.starts:
-        if start + settings.rows > teacher_rows:
-            message = f"rows {start}..{start + settings.rows - 1} of a teacher that has 0..{teacher_rows - 1}"
-            raise SettingError("students.starts", message)
-
-
-def seedling(teacher: Grid, *, start: int, rows: int, silent: bool) -> Grid:
-    """An untrained student: rows of the fine-tuned teacher, and its head.
-
-    A `silent` one has a zero head: it starts from the residual as it is, so it can only lower it.
-    """
-    grid = cut(teacher, rows=range(start, start + rows))
-    if silent:
-        with torch.no_grad():
-            grid.readout.head.weight.zero_()
-            grid.readout.head.bias.zero_()
-    return grid
-
-
-def own_parameters(grid: Grid) -> dict[str, Parameter]:
-    """What a student trains: everything but the embeddings, which all students share."""
-    grid.requires_grad_(False)
-    return {name: value for name, value in grid.named_parameters() if not name.startswith("embeddings.")}
-
-
-def ensemble(students: list[Student]) -> Grid:
-    """The students side by side, with their weights."""
-    return stack([student.grid for student in students], [student.weight for student in students])
+def check_students(settings: StudentSettings, teacher_rows: int) -> None:
+    """Raises SettingError if settings do not go together, or do not fit the teacher."""
+    if settings.target == "teacher" and settings.weight == "stagewise":
+        raise SettingError("students.weight", "stagewise weights need students.target=residual; use fitted or mean")
+    if settings.rows == "auto":
+        depths = [depth for depth in range(1, settings.auto.max_rows + 1) if depth <= teacher_rows]
+    else:
+        depths = [settings.rows]
+    count = settings.auto.max_count if settings.count == "auto" else settings.count
+    for depth in depths:
+        for index in range(count):
+            rows_of(settings, index, depth=depth, teacher_rows=teacher_rows)

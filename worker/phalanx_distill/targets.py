@@ -1,13 +1,13 @@
-"""What a student is fitted to: the teacher's logits, and if wanted its last hidden state."""
+"""What a student is fitted to: the teacher's logits, its hidden states if wanted, and labels where there are any."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
-
-import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from phalanx_distill.config import StudentSettings
+
+NO_LABEL = -1
 
 
 def centred(logits: Tensor) -> Tensor:
@@ -18,21 +18,31 @@ def centred(logits: Tensor) -> Tensor:
     return logits - logits.mean(dim=-1, keepdim=True)
 
 
-def logit_loss(answer: Tensor, residual: Tensor) -> Tensor:
-    """Mean squared error between a student's logits [N, C] and the centred residual [N, C]."""
-    return F.mse_loss(centred(answer.float()), residual)
+def logit_loss(answer: Tensor, target: Tensor) -> Tensor:
+    """Mean squared error between a student's logits [N, C] and its centred target [N, C]."""
+    return F.mse_loss(centred(answer.float()), target)
 
 
-def _none(pooled: Tensor, teacher: Tensor) -> Tensor:
-    return torch.zeros((), device=pooled.device)
+def hidden_loss(pooled: Tensor, target: Tensor) -> Tensor:
+    """Mean squared error between a student's pooled states [N, H] and the teacher's."""
+    return F.mse_loss(pooled.float(), target)
 
 
-def _last(pooled: Tensor, teacher: Tensor) -> Tensor:
-    return F.mse_loss(pooled.float(), teacher)
+def label_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy of logits [N, C] on the rows that have a label, over all N: a row counts alike in every batch."""
+    labelled = labels != NO_LABEL
+    return F.cross_entropy(logits[labelled].float(), labels[labelled], reduction="sum") / len(labels)
 
 
-HiddenLoss = Callable[[Tensor, Tensor], Tensor]
-"""(a student's pooled output [N, H], the teacher's [N, H]) -> a scalar."""
+def hidden_rows(settings: StudentSettings, teacher_rows: int) -> list[int]:
+    """The teacher's rows whose states students 0, 1, ... are drawn to: none, its last, or the last of each chunk.
 
-HIDDEN_LOSSES: Final[dict[str, HiddenLoss]] = {"none": _none, "last": _last}
-"""By the name of the setting `students.hidden`."""
+    The teacher is cut into as many equal chunks as there are students, or into one for each row if they are more.
+    """
+    if settings.hidden == "none":
+        return []
+    if settings.hidden == "last":
+        return [teacher_rows - 1]
+    students = settings.auto.max_count if settings.count == "auto" else settings.count
+    chunks = min(students, teacher_rows)
+    return [(chunk + 1) * teacher_rows // chunks - 1 for chunk in range(chunks)]

