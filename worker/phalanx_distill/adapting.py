@@ -15,18 +15,19 @@ from phalanx_distill.compute import Compute
 from phalanx_distill.config import AdaptSettings
 from phalanx_distill.corpus import Corpus
 from phalanx_distill.data import Dataset, Row
+from phalanx_distill.detail import look
 from phalanx_distill.evaluate import Measured, measure
 from phalanx_distill.fit import Epoch
 from phalanx_distill.output import check_output, finished, work_dir
 from phalanx_distill.predict import predict
 from phalanx_distill.prepare import Prepared, prepare
 from phalanx_distill.progress import Reporter
-from phalanx_distill.report.document import Report
-from phalanx_distill.report.write import write_all
+from phalanx_distill.report.document import Notes, Report
+from phalanx_distill.report.write import ensure_page, write_all
 from phalanx_distill.rules import ALGORITHM
 from phalanx_distill.stages import Stages, fingerprint
 from phalanx_distill.teacher import encode, label_indices
-from phalanx_grid import LoadedArtifact, LoraAdapter, load_artifact, save_adapter
+from phalanx_grid import LoadedArtifact, LoraAdapter, load_artifact, read_manifest, save_adapter
 
 
 def adapt(
@@ -59,6 +60,7 @@ def adapt(
     done = finished(out, mark)
     if done is not None:
         report.say(f"{out} is up to date")
+        ensure_page(out, done)
         return done
     check_output(out, mark, force=force)
     stages = Stages(work_dir(out), mark)
@@ -106,7 +108,10 @@ def _train_and_save(
         with report.stage("measuring", len(corpus)) as advance:
             answers = predict(loaded.grid, corpus, compute.exact(), adapter=adapter, done=advance)
     measured = measure(answers.logits, expected, dataset=prepared.facts.name)
-    return _save(loaded, adapter, prepared, settings, out, mark, measured=measured, history=history, clock=clock)
+    notes = Notes(detail=look(answers.logits, expected))
+    return _save(
+        loaded, adapter, prepared, settings, out, mark, measured=measured, history=history, clock=clock, notes=notes
+    )
 
 
 def _save(
@@ -120,6 +125,7 @@ def _save(
     measured: Measured,
     history: list[Epoch],
     clock: Clock,
+    notes: Notes,
 ) -> Report:
     plain: dict[str, Any] = msgspec.to_builtins(settings)
     origin = provenance.of(mark, data=msgspec.to_builtins(prepared.facts), settings=plain)
@@ -136,6 +142,8 @@ def _save(
         curves={"adapter": history},
         seconds=clock.seconds,
         versions=provenance.versions(),
+        files={name: entry.sha256 for name, entry in read_manifest(out)[0].files.items()},
+        notes=notes,
     )
     write_all(out, report)
     return report
