@@ -1,4 +1,4 @@
-"""A batch on a device that computes behind the host's back: answers are taken as they come home, and waited for last."""
+"""On a device that computes behind the host's back: answers are taken as they come home, and waited for."""
 
 from __future__ import annotations
 
