@@ -14,7 +14,8 @@ def poisson(phases: Sequence[Phase], *, seed: int) -> Schedule:
     Raises:
         LoadError: no request falls into the phases, or too many do.
     """
-    return Schedule(bounded(_times(phases, Random(seed))), spans_of(phases))
+    expected = sum(phase.rate * phase.seconds for phase in phases)
+    return Schedule(bounded(_times(phases, Random(seed)), expected=expected), spans_of(phases))
 
 
 def _times(phases: Sequence[Phase], chance: Random) -> Iterator[float]:

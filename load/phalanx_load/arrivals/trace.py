@@ -46,7 +46,8 @@ def replay(slots: Sequence[Slot], *, seed: int, speed: float = 1.0, density: flo
     for name, factor in (("speed", speed), ("density", density)):
         if not (math.isfinite(factor) and factor > 0):
             raise LoadError(f"the trace's {name} is {factor:g}; it has to be above 0")
-    due_s = bounded(time / speed for time in _times(slots, density, Random(seed)))
+    expected = density * sum(slot.count for slot in slots)
+    due_s = bounded((time / speed for time in _times(slots, density, Random(seed))), expected=expected)
     end_s = (slots[-1].start_s + slots[-1].seconds) / speed
     # The last offset of a trace is in its span, which ends just after it.
     return Schedule(due_s, (Span(name=TRACE, start_s=0.0, end_s=math.nextafter(end_s, math.inf)),))

@@ -123,7 +123,7 @@ class Parser:
 
 def _chunk_size(line: bytes) -> int:
     """The hexadecimal size before any extension."""
-    try:
-        return int(line.partition(b";")[0], 16)
-    except ValueError as error:
-        raise BrokenResponseError(f"a chunk's size is {line[:40]!r}") from error
+    digits = line.partition(b";")[0].strip()
+    if not digits or set(digits.lower()) - set(b"0123456789abcdef"):
+        raise BrokenResponseError(f"a chunk's size is {line[:40]!r}")
+    return int(digits, 16)

@@ -1,0 +1,128 @@
+"""`phalanx bench load` as a process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from tests.load.server import scores, serving
+from tests.load.test_sending import free_port
+
+ROWS = '{"text": "a", "label": "yes"}\n{"text": "b", "label": "no"}\n'
+
+
+async def start(*options: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "phalanx_cli", "bench", "load", *options,
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+
+
+async def finish(process: asyncio.subprocess.Process) -> tuple[int | None, str, str]:
+    out, errors = await asyncio.wait_for(process.communicate(), 30)
+    return process.returncode, out.decode(), errors.decode()
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> str:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(ROWS)
+    return str(path)
+
+
+async def test_a_run_ends_with_a_table_figures_and_a_picture(rows: str, tmp_path: Path) -> None:
+    figures, picture = tmp_path / "load.json", tmp_path / "load.png"
+    async with serving() as server:
+        process = await start(
+            server.url, "--texts", rows, "--label-column", "label", "--rate", "50", "--burst-rate", "200",
+            "--calm-seconds", "0.4", "--burst-seconds", "0.3", "--seconds", "0.7", "--objective", "0.2",
+            "--json", str(figures), "--plot", str(picture),
+        )  # fmt: skip
+        code, out, errors = await finish(process)
+    assert (code, errors) == (0, "")
+    assert all(word in out for word in ("calm", "burst", "all", "p99", "right"))
+    report = json.loads(figures.read_text())
+    assert report["all"]["answered"] == report["all"]["offered"] > 0
+    assert 0.2 < report["all"]["accuracy"]["all"]["right"] / report["all"]["accuracy"]["all"]["scored"] < 0.8
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+async def test_a_trace_is_replayed_and_bounded(rows: str, tmp_path: Path) -> None:
+    trace, figures = tmp_path / "trace.csv", tmp_path / "load.json"
+    trace.write_text("time,count\n2026-01-01T00:00:00,40\n2026-01-01T00:01:00,20\n")
+    async with serving() as server:
+        process = await start(
+            server.url, "--texts", rows, "--trace", str(trace), "--trace-speed", "200", "--requests", "50",
+            "--protocol", "embed", "--json", str(figures),
+        )  # fmt: skip
+        code, _, errors = await finish(process)
+    assert (code, errors) == (0, "")
+    assert json.loads(figures.read_text())["all"]["offered"] == 50
+    # One more than the trace's: the look before the run whether the server answers.
+    assert len(server.asked) == 51
+
+
+async def test_ctrl_c_ends_it_with_what_was_measured(rows: str, tmp_path: Path) -> None:
+    figures, enough = tmp_path / "load.json", asyncio.Event()
+    count = 0
+
+    async def behave(_: web.Request) -> web.StreamResponse:
+        nonlocal count
+        count += 1
+        if count == 20:
+            enough.set()
+        return scores()
+
+    async with serving(behave) as server:
+        process = await start(server.url, "--texts", rows, "--rate", "100", "--json", str(figures))
+        await asyncio.wait_for(enough.wait(), 20)
+        process.send_signal(signal.SIGINT)
+        code, out, errors = await finish(process)
+    assert code == 130
+    assert "interrupted" in out
+    assert "Traceback" not in errors
+    assert json.loads(figures.read_text())["interrupted"]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ((), "give either --rate or --trace"),
+        (("--rate", "5", "--trace", "x"), "give either --rate or --trace"),
+        (("--trace", "missing.csv"), "missing.csv: No such file"),
+        (("--trace", "{trace}"), "line 2: 'soon' is not a time in seconds"),
+        (("--rate", "5", "--texts", "nothing.jsonl"), "nothing.jsonl: No such file"),
+        (("--rate", "5", "--texts", "{trace}", "--label-column", "label"), "has no columns"),
+        (("--rate", "5", "--label-column", "topic"), "no column 'topic'"),
+        (("--rate", "5", "--protocol", "infer"), "give one with --model"),
+        (("--rate", "5", "--header", "x"), "--header x: write NAME:VALUE"),
+        (("--rate", "5", "--plot", "x.jpg"), "has to end in .png, .svg or .pdf"),
+        (("--rate", "5"), "cannot connect: connection refused; is the server running there?"),
+    ],
+)
+async def test_what_cannot_be_done_is_said_in_a_sentence(
+    options: tuple[str, ...], says: str, rows: str, tmp_path: Path
+) -> None:
+    trace = tmp_path / "trace.txt"
+    trace.write_text("0.5\nsoon\n")
+    filled = [option.replace("{trace}", str(trace)) for option in options]
+    code, _, errors = await finish(await start(f"http://127.0.0.1:{free_port()}", "--texts", rows, *filled))
+    assert code in (1, 2)  # 2: click's own, with the usage
+    assert says in " ".join(errors.split())
+    assert "Traceback" not in errors
+
+
+async def test_an_unknown_model_is_said_in_the_servers_words(rows: str) -> None:
+    async def behave(_: web.Request) -> web.StreamResponse:
+        return web.json_response({"error": "no model 'x' is served here"}, status=404)
+
+    async with serving(behave) as server:
+        code, _, errors = await finish(await start(server.url, "--texts", rows, "--rate", "5", "--model", "x"))
+    assert code == 1
+    assert "status 404: no model 'x' is served here" in errors
