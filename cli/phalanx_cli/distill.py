@@ -57,6 +57,12 @@ def shape(ctx: click.Context, param: click.Parameter, value: str | None) -> int 
     metavar="SOURCE",
     help="Packaged texts to speak about: a set's name, sets, dialogue, or all; may be given many times.",
 )
+@click.option(
+    "--teachers",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep fine-tuned teachers and their answers here, for runs that differ in students alone.",
+)
 @run_options
 def command(
     teacher: str,
@@ -69,6 +75,7 @@ def command(
     target: str | None,
     unlabelled: tuple[Path, ...],
     sources: tuple[str, ...],
+    teachers: Path | None,
     out: Path,
     seed: int | None,
     device: str,
@@ -115,6 +122,7 @@ def command(
             report=reporter(console),
             force=force,
             keep_work=keep_work,
+            teachers=teachers,
         )
         console.print(summary(report))
         console.print(f"{out}  {report.digest}", soft_wrap=True, highlight=False)

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from phalanx_distill.pipeline import teacher_seed
+from phalanx_distill.pipeline import distill, teacher_seed
+from phalanx_distill.progress import Silent
 from phalanx_distill.stages import Stages, fingerprint
 from phalanx_distill.teacher import train_teacher
 from phalanx_grid import read_manifest, verify_artifact
@@ -165,3 +166,18 @@ def test_another_fingerprint_starts_afresh_and_drops_what_the_old_one_left(tmp_p
 def test_a_fingerprint_sees_every_part_and_no_order() -> None:
     assert fingerprint(a=1, b={"x": 1, "y": 2}) == fingerprint(b={"y": 2, "x": 1}, a=1)
     assert fingerprint(a=1) != fingerprint(a=2)
+
+
+def test_a_kept_teacher_serves_runs_with_other_students(tmp_path: Path) -> None:
+    sources, teachers = tiny.sources(tmp_path / "teacher"), tmp_path / "teachers"
+
+    def kept_after(out: str, **changes: object) -> dict[Path, int]:
+        chosen = tiny.settings(**changes)
+        distill(sources, chosen, out=tmp_path / out, compute=tiny.cpu(), report=Silent(), teachers=teachers)
+        return {path: path.stat().st_mtime_ns for path in teachers.glob("*/*")}
+
+    first = kept_after("one")
+    assert {path.name.partition("-")[0] for path in first} == {"teacher.safetensors", "answers"}
+    assert kept_after("two", students={**tiny.QUICK["students"], "count": 1}) == first
+    assert kept_after("three", seed=1).items() > first.items()
+    assert len(list(teachers.iterdir())) == 2

@@ -11,8 +11,11 @@ from torch import Tensor
 from phalanx_distill.compute import Compute
 from phalanx_distill.config import DistillSettings
 from phalanx_distill.corpus import Corpus
+from phalanx_distill.cost import cost
+from phalanx_distill.detail import look
 from phalanx_distill.ensemble import train_ensemble
 from phalanx_distill.evaluate import Measured, measure
+from phalanx_distill.noting import note_corpus, note_sources, note_taught
 from phalanx_distill.output import check_output, finished, work_dir
 from phalanx_distill.packaged import pooled_texts
 from phalanx_distill.predict import each_batch, predict
@@ -20,6 +23,7 @@ from phalanx_distill.prepare import Prepared, prepare
 from phalanx_distill.progress import Reporter
 from phalanx_distill.ramps import train_ramps
 from phalanx_distill.report.document import Report
+from phalanx_distill.report.write import ensure_page
 from phalanx_distill.rules import ALGORITHM
 from phalanx_distill.run import Run
 from phalanx_distill.saving import save_ensemble
@@ -41,8 +45,11 @@ def distill(
     report: Reporter,
     force: bool = False,
     keep_work: bool = False,
+    teachers: Path | None = None,
 ) -> Report:
     """Make an ensemble artifact at `out`; goes on where an interrupted run stopped, and does nothing if all is there.
+
+    `teachers` is a folder that keeps fine-tuned teachers and their answers for runs that differ in students alone.
 
     Raises:
         DistillError: rows, settings or the output folder cannot be used; nothing was written then.
@@ -54,9 +61,13 @@ def distill(
     done = finished(out, mark)
     if done is not None:
         report.say(f"{out} is up to date")
+        ensure_page(out, done)
         return done
     check_output(out, mark, force=force)
     run = Run(mark, sources, settings, prepared, compute, Stages(work_dir(out), mark), report)
+    if teachers is not None:
+        run.lessons = Stages(teachers, _teacher_fingerprint(run))
+        run.lessons.open(alone=False)
     teacher, tokenizer = teacher_seed(run)
     if run.stages.open():
         report.say(f"going on with what {run.stages.root} holds")
@@ -75,6 +86,18 @@ def _fingerprint(sources: Sources, settings: DistillSettings, prepared: Prepared
         rows=prepared.facts.sha256,
         unlabelled=sources.unlabelled,
         dtype=str(compute.dtype),
+    )
+
+
+def _teacher_fingerprint(run: Run) -> str:
+    settings = run.settings
+    return fingerprint(
+        algorithm=ALGORITHM,
+        kind="teacher",
+        settings=(settings.seed, settings.max_tokens, settings.split, settings.teacher),
+        teacher=run.sources.teacher.sha256,
+        rows=run.prepared.facts.sha256,
+        dtype=str(run.compute.dtype),
     )
 
 
@@ -101,6 +124,7 @@ def teach(run: Run, teacher: Grid, tokenizer: Tokenizer) -> tuple[Taught, Taught
         held_out=[row.text for row in (*parts.validation, *parts.test)],
         seed=run.settings.seed,
     )
+    note_sources(run, texts)
     short = min(run.settings.max_tokens, run.settings.transfer.max_tokens)
     transfer = encode(tokenizer, teacher, texts, short)
     validation = _encode(run, tokenizer, teacher, [row.text for row in parts.validation])
@@ -113,6 +137,7 @@ def _train(run: Run, teacher: Grid, tokenizer: Tokenizer, out: Path) -> Report:
         run.curves["teacher"] = train_teacher(run, teacher, tokenizer)
     with run.clock.stage("teacher's answers"):
         transfer, validation = teach(run, teacher, tokenizer)
+    note_taught(run, transfer, validation)
     with run.clock.stage("students"):
         ensemble = train_ensemble(run, teacher, transfer, validation)
     grid = ensemble.grid
@@ -140,4 +165,7 @@ def _measure(run: Run, grid: Grid, teacher: Grid, tokenizer: Tokenizer) -> Measu
         logits, *ramps = each_batch(grid, corpus, exact, take, done=advance)
         reference = predict(teacher, corpus, exact, done=advance).logits[-1]
     expected = label_indices(grid.labels, rows)
+    note_corpus(run, "held out", corpus)
+    run.notes.detail = look(logits, expected, teacher=reference, ramps=tuple(ramps))
+    run.notes.cost = cost(grid, teacher, corpus, exact, seed=run.settings.seed)
     return measure(logits, expected, dataset=run.sources.rows.name, teacher=reference, ramps=tuple(ramps))

@@ -17,7 +17,10 @@ from phalanx_distill.stages import Stages
 
 @dataclass(slots=True)
 class Run:
-    """One run of `phalanx distill`; `mark` is its fingerprint. `curves`, `notes` and `clock` fill up as it goes."""
+    """One run of `phalanx distill`; `mark` is its fingerprint. `curves`, `notes` and `clock` fill up as it goes.
+
+    `lessons` keep the teacher and its answers, which runs with other students may share; None keeps them in `stages`.
+    """
 
     mark: str
     sources: Sources
@@ -26,6 +29,12 @@ class Run:
     compute: Compute
     stages: Stages
     report: Reporter
+    lessons: Stages | None = None
     clock: Clock = field(default_factory=Clock)
     curves: dict[str, list[Epoch]] = field(default_factory=dict)
     notes: Notes = field(default_factory=Notes)
+
+    @property
+    def teaching(self) -> Stages:
+        """Where the teacher and its answers are kept."""
+        return self.lessons or self.stages

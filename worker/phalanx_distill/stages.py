@@ -47,10 +47,10 @@ class Stages:
     def __repr__(self) -> str:
         return f"Stages({self.folder}, {sorted(path.stem for path in self.folder.glob('*.safetensors'))})"
 
-    def open(self) -> bool:
-        """Make the folder and drop what other configurations left. True if there is something to go on with."""
+    def open(self, *, alone: bool = True) -> bool:
+        """Make the folder; `alone`, drop what other configurations left. True if there is something to go on with."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        for other in self.root.iterdir():
+        for other in self.root.iterdir() if alone else ():
             if other != self.folder and len(other.name) == _NAME_DIGITS and other.is_dir():
                 shutil.rmtree(other, ignore_errors=True)
         for torn in self.folder.glob("*.part"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -12,6 +12,7 @@ from phalanx_distill.corpus import Corpus
 from phalanx_distill.predict import each_batch
 from phalanx_distill.ramps import pooled
 from phalanx_distill.run import Run
+from phalanx_distill.stages import fingerprint
 from phalanx_distill.targets import centred, hidden_rows
 from phalanx_grid import Grid, GridOutput
 
@@ -53,19 +54,22 @@ def taught(run: Run, name: str, teacher: Grid, corpus: Corpus, labels: Tensor | 
     marked = torch.full((len(corpus),), -1)
     if labels is not None:
         marked[: len(labels)] = labels
-    snapshot = run.stages.load(f"answers-{name}")
+    wanted = hidden_rows(run.settings.students, teacher.geometry.rows)
+    kept = f"answers-{name}-{fingerprint(ids=corpus.ids, hidden=wanted)[:8]}"
+    snapshot = run.teaching.load(kept)
     if snapshot is None:
         with run.report.stage(f"teacher on {name}", len(corpus)) as advance:
-            tensors = answers(run, teacher, corpus, done=advance)
-        run.stages.save(f"answers-{name}", tensors, {})
+            tensors = answers(run, teacher, corpus, wanted, done=advance)
+        run.teaching.save(kept, tensors, {})
     else:
         tensors = snapshot.tensors
     return Taught(corpus=corpus, labels=marked, **tensors)
 
 
-def answers(run: Run, teacher: Grid, corpus: Corpus, *, done: Callable[[int], None]) -> dict[str, Tensor]:
-    """`logits` and `hidden` as `Taught` has them."""
-    wanted = hidden_rows(run.settings.students, teacher.geometry.rows)
+def answers(
+    run: Run, teacher: Grid, corpus: Corpus, wanted: Sequence[int], *, done: Callable[[int], None]
+) -> dict[str, Tensor]:
+    """`logits` and `hidden` as `Taught` has them; `wanted` are the rows whose states are kept."""
 
     def take(output: GridOutput, mask: Tensor) -> tuple[Tensor, ...]:
         states = [pooled(output.hidden[row + 1], mask, teacher.geometry.pooling) for row in wanted]

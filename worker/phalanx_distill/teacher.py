@@ -49,7 +49,7 @@ def train_teacher(run: Run, grid: Grid, tokenizer: Tokenizer) -> list[Epoch]:
         score=lambda: share_right(predict(grid, held_out, compute).logits[-1], expected),
     )
     grid.dropout = own.dropout
-    history = fit(task, own.fit, seed=seed, stages=run.stages, report=run.report)
+    history = fit(task, own.fit, seed=seed, stages=run.teaching, report=run.report)
     grid.dropout = 0.0
     grid.requires_grad_(False)
     return history
