@@ -21,6 +21,18 @@ SETTLED_S = 5.0
 
 def save(found: Measured, *, folder: Path | None = None) -> Path:
     """Write figures, reports and pictures: to bench/results and docs/img, or all to a folder."""
+    results = RESULTS if folder is None else folder
+    reports = results / "serving"
+    reports.mkdir(parents=True, exist_ok=True)
+    for name, drives in found.bursts.items():
+        (reports / f"burst-{name}.json").write_bytes(encode(drives[-1].report))
+    path = write("serving", figures_of(found), folder=results)
+    draw_all(results, Path("docs/img") if folder is None else folder)
+    return path
+
+
+def figures_of(found: Measured) -> dict[str, Figure]:
+    """All figures of a run; `NAME:LOAD:what` for a worker under a load, a burst's for the bursts alone."""
     figures = {"objective": _exact(1000 * OBJECTIVE_S, "ms"), "students": _exact(found.students, "students")}
     figures |= _capacity(found)
     for (name, share), drive in found.loads.items():
@@ -28,14 +40,7 @@ def save(found: Measured, *, folder: Path | None = None) -> Path:
     for name, drives in found.bursts.items():
         figures |= _of_drives(f"{name}:burst", found, drives, [(d, span) for d in drives for span in _bursts(d)])
         figures |= _recovery(f"{name}:burst", found.students, drives)
-    results = RESULTS if folder is None else folder
-    reports = results / "serving"
-    reports.mkdir(parents=True, exist_ok=True)
-    for name, drives in found.bursts.items():
-        (reports / f"burst-{name}.json").write_bytes(encode(drives[-1].report))
-    path = write("serving", figures, folder=results)
-    draw_all(results, Path("docs/img") if folder is None else folder)
-    return path
+    return figures
 
 
 def _capacity(found: Measured) -> dict[str, Figure]:
@@ -72,7 +77,7 @@ def _whole(drive: Drive) -> View:
 
 def _percentile(views: Sequence[View], share: float) -> Figure:
     """Of all parts together; the bounds are those of the single parts."""
-    each = [sorted(view.latencies()) for view in views]
+    each = [latencies for view in views if (latencies := sorted(view.latencies()))]
     together = sorted(latency for part in each for latency in part)
     bounds = [1000 * percentile(part, share) for part in each]
     return Figure(value=1000 * percentile(together, share), low=min(bounds), high=max(bounds), unit="ms")
