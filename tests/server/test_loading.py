@@ -10,10 +10,11 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -239,3 +240,27 @@ async def test_transient_failures_are_tried_again_and_permanent_ones_are_not() -
 def test_an_unknown_executor_is_refused_at_the_start_by_its_variable(settings: Settings) -> None:
     with pytest.raises(ValueError, match="PHALANX_WORKER_EXECUTION: no executor 'fast'; there are auto, stacked"):
         Loader(msgspec.structs.replace(settings, execution="fast"))
+
+
+@pytest.mark.parametrize(
+    ("dtype", "native", "execution", "fidelity"),
+    [
+        ("auto", torch.bfloat16, "auto", "bf16"),
+        ("auto", torch.float32, "auto", "fp32"),
+        ("fp32", torch.bfloat16, "auto", "fp32"),
+        ("bf16", torch.float32, "packed", "bf16"),
+        ("auto", torch.bfloat16, "int8", "int8"),
+    ],
+)
+def test_the_number_format_is_the_devices_own_unless_one_is_asked_for(
+    dtype: Literal["auto", "fp32", "bf16"],
+    native: torch.dtype,
+    execution: str,
+    fidelity: str,
+    settings: Settings,
+    saved: Saved,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("phalanx_server.loading.loader.compute_dtype", lambda device: native)
+    chosen = msgspec.structs.replace(settings, dtype=dtype, execution=execution)
+    assert Loader(chosen).model("films", saved.artifact).fidelity == fidelity

@@ -161,8 +161,8 @@ async def test_a_dead_device_fails_readiness_and_a_revived_one_restores_it(
     shop: Shop, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with start(shop.plan(), self_check_s=0.02) as running:
-        grid = running.worker.registry.hosted["films"].shelf.model.grid
-        steps = grid.steps
+        executor = running.worker.registry.hosted["films"].shelf.model.executor
+        steps = executor.steps
 
         def dead(*args: Any, **kwargs: Any) -> Any:
             raise RuntimeError("device lost")
@@ -170,11 +170,11 @@ async def test_a_dead_device_fails_readiness_and_a_revived_one_restores_it(
         async def readiness() -> int:
             return (await running.get("/v2/health/ready"))[0]
 
-        grid.steps = dead
+        executor.steps = dead
         await until(lambda: "device lost" in running.worker.problem())
         assert await readiness() == 503
         assert (await running.get("/v2/health/live"))[0] == 200
-        grid.steps = steps
+        executor.steps = steps
         await until(lambda: running.worker.problem() == "")
         assert await readiness() == 200
 

@@ -52,11 +52,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where grids run; `auto` takes CUDA if there is any."""
     dtype: Literal["auto", "fp32", "bf16"] = "auto"
-    """Number format of weights; `auto` is bf16 on CUDA and fp32 on a CPU, where answers equal the reference's."""
+    """Number format of weights; `auto` is bf16 where the device multiplies it natively (recent CUDA; CPUs with
+    AVX512_BF16 or AMX), else fp32. bf16 moves a logit by a hundredth; fp32 answers equal the reference's."""
     execution: str = "auto"
     """How the grid is run (`phalanx_grid/execution/`); `auto` takes what is fastest for device, geometry and batch."""
     threads: Annotated[int, Meta(ge=0, le=1024)] = 0
-    """CPU threads of one forward pass; 0 takes every core that this process may run on."""
+    """CPU threads of one forward pass; 0 takes every core that this process may run on. They are the engine's: by
+    default students and texts are dealt to them, one thread each, so that no operator waits for another core."""
     tokenizer_threads: Annotated[int, Meta(ge=1, le=64)] = 2
     """Threads that tokenize. More than the cores left by the engine only makes the tail worse."""
     adapter_slots: Annotated[int, Meta(ge=1, le=16384)] = 64

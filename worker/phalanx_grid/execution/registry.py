@@ -8,6 +8,7 @@ from typing import Final
 import torch
 
 from phalanx_grid.execution import stacked
+from phalanx_grid.execution.choose import winner
 from phalanx_grid.execution.cpu import packed
 from phalanx_grid.execution.cuda import graphs, grouped, streams, varlen
 from phalanx_grid.execution.executor import Executor
@@ -16,8 +17,8 @@ from phalanx_grid.grid import Grid
 Build = Callable[[Grid, torch.device, int], Executor]
 """Makes an executor for a grid on a device with a number of CPU threads; raises ValueError if it cannot be used."""
 
+AUTO: Final = "auto"
 EXECUTORS: Final[Mapping[str, Build]] = {
-    "auto": stacked.build,
     "stacked": stacked.build,
     "packed": packed.build_packed,
     "threads": packed.build_threads,
@@ -37,11 +38,11 @@ def check_name(name: str) -> None:
     Raises:
         ValueError: the setting is named.
     """
-    if name not in EXECUTORS:
-        raise ValueError(f"{SETTING}: no executor {name!r}; there are {', '.join(EXECUTORS)}")
+    if name != AUTO and name not in EXECUTORS:
+        raise ValueError(f"{SETTING}: no executor {name!r}; there are {', '.join([AUTO, *EXECUTORS])}")
 
 
-def make_executor(grid: Grid, *, device: torch.device | str, name: str = "auto", threads: int = 0) -> Executor:
+def make_executor(grid: Grid, *, device: torch.device | str, name: str = AUTO, threads: int = 0) -> Executor:
     """The executor of a name for a grid that is on `device`, prepared; it takes the grid's number format.
 
     `threads` are the CPU threads that one pass may use, 0 for torch's setting in this thread.
@@ -50,7 +51,8 @@ def make_executor(grid: Grid, *, device: torch.device | str, name: str = "auto",
         ValueError: an unknown name, or one that this device or installation cannot serve; the setting is named.
     """
     check_name(name)
+    place = torch.device(device)
     try:
-        return EXECUTORS[name](grid, torch.device(device), threads or torch.get_num_threads())
+        return EXECUTORS[winner(place.type) if name == AUTO else name](grid, place, threads or torch.get_num_threads())
     except (ValueError, ImportError) as error:
         raise ValueError(f"{SETTING}: {name} cannot be used here: {error}") from error

@@ -11,13 +11,14 @@ from phalanx_grid import (
     AdapterTable,
     AdapterWeights,
     ArtifactCorrupt,
+    Grid,
     LoadedArtifact,
     compute_dtype,
     load_adapter,
     load_artifact,
 )
 from phalanx_grid.adapters import check_fits
-from phalanx_grid.execution import check_name, make_executor
+from phalanx_grid.execution import Executor, check_name, make_executor
 from phalanx_server.loading.cache import ArtifactCache
 from phalanx_server.loading.failure import as_failure
 from phalanx_server.loading.warm_up import Passes, measure
@@ -73,16 +74,15 @@ class Loader:
             speed=Speed(capacity),
             example=tuple(loaded.tokenizer.encode(["a"])[0].ids),
             device=self.device,
-            fidelity="bf16" if loaded.grid.embeddings.word.dtype is torch.bfloat16 else "fp32",
+            fidelity=_fidelity(loaded.grid, executor),
             agreement=agreement,
             accuracy=accuracy,
         )
 
     def _dtype(self) -> torch.dtype | None:
         wanted = self._settings.dtype
-        if wanted == "auto":
-            wanted = "fp32" if self.device == "cpu" or compute_dtype(self.device) is torch.float32 else "bf16"
-        return torch.bfloat16 if wanted == "bf16" else None
+        native = compute_dtype(self.device) is torch.bfloat16
+        return torch.bfloat16 if wanted == "bf16" or (wanted == "auto" and native) else None
 
     def _discard_if_damaged(self, artifact: Artifact, error: Exception) -> None:
         """A copy that was whole when it was fetched has rotted on the disk: the next attempt fetches it again."""
@@ -101,6 +101,13 @@ def resolve_device(wanted: str) -> str:
     if wanted == "cuda" and not torch.cuda.is_available():
         raise ValueError("device: cuda is asked for, and torch finds none; use auto or cpu")
     return wanted
+
+
+def _fidelity(grid: Grid, executor: Executor) -> str:
+    """The number format of the weights that are computed with."""
+    if executor.name == "int8":
+        return "int8"
+    return "bf16" if grid.embeddings.word.dtype is torch.bfloat16 else "fp32"
 
 
 def _measured(loaded: LoadedArtifact) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import torch
@@ -44,7 +45,11 @@ def eight_bits(layer: StackedLinear, student: int, gelu: bool) -> Linear:
     weight, bias = layer.weight[student].detach().float(), layer.bias[student].detach().float()
     scales = weight.abs().amax(1).clamp(min=torch.finfo(torch.float32).tiny) / 127
     zeros = torch.zeros(len(scales), dtype=torch.int64)
-    packed = torch.ops.quantized.linear_prepack(torch.quantize_per_channel(weight, scales, zeros, 0, torch.qint8), bias)
+    with warnings.catch_warnings():
+        # A later torch will drop quantised tensors; the release that is pinned has no other way into this operator.
+        warnings.filterwarnings("ignore", "torch.quantize_per_tensor", UserWarning)
+        codes = torch.quantize_per_channel(weight, scales, zeros, 0, torch.qint8)
+    packed = torch.ops.quantized.linear_prepack(codes, bias)
     run, narrow = torch.ops.quantized.linear_dynamic.default, not torch.cpu._is_vnni_supported()
 
     def linear(x: Tensor) -> Tensor:

@@ -29,8 +29,8 @@ from phalanx_grid.outputs import FinalStep, RampStep
 if TYPE_CHECKING:
     from phalanx_grid.slots import AdapterTable
 
-INT8_TOLERANCE: Final = 0.15
-"""As `Executor.tolerance`: rounding of weights and states to 8 bits."""
+INT8_TOLERANCE: Final = 0.2
+"""As `Executor.tolerance`, on trained encoders: rounding of weights and states to 8 bits."""
 
 
 class Packed:

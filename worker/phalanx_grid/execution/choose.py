@@ -1,0 +1,12 @@
+"""Which executor `auto` stands for: pure, by what was measured (docs/models.md, Cost on a CPU).
+
+On a CPU `threads` is never behind by more than an operator's overhead, and ahead wherever there are several students
+or several texts: it deals them to cores by students and batch itself (`cpu/deal.py`).
+"""
+
+from __future__ import annotations
+
+
+def winner(device: str) -> str:
+    """The executor for a type of device, `cpu` or `cuda`."""
+    return "threads" if device == "cpu" else "stacked"
