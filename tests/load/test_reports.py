@@ -39,6 +39,7 @@ def runs(draw: st.DrawFn) -> tuple[Schedule, Record]:
         if status == 200:
             record.students[index] = draw(st.integers(1, 4))
             record.correct[index] = draw(st.integers(0, 1))
+            record.early[index] = draw(st.integers(0, 1))
     return Schedule(due_s, spans), record
 
 

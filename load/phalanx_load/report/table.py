@@ -57,7 +57,7 @@ def table_of(report: Report) -> Table:
     """One line for each phase, and one for all where there are several; 80 characters wide."""
     phases = [*report.phases, report.all] if len(report.phases) > 1 else list(report.phases)
     columns = [*_COLUMNS, *((title, cell) for title, known, cell in _OPTIONAL if known(report.all) is not None)]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
     table.add_column("", no_wrap=True)
     for title, _ in columns:
         table.add_column(title, justify="right", no_wrap=True)
