@@ -63,6 +63,18 @@ def shape(ctx: click.Context, param: click.Parameter, value: str | None) -> int 
     type=click.Path(file_okay=False, path_type=Path),
     help="Keep fine-tuned teachers and their answers here, for runs that differ in students alone.",
 )
+@click.option(
+    "--report",
+    "page",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the report's page here too; it always stands in the artifact's report/index.html.",
+)
+@click.option(
+    "--show-texts",
+    is_flag=True,
+    help="Show in --report's FILE some held-out texts on which teacher and ensemble differ. Texts may be private.",
+)
 @run_options
 def command(
     teacher: str,
@@ -76,6 +88,8 @@ def command(
     unlabelled: tuple[Path, ...],
     sources: tuple[str, ...],
     teachers: Path | None,
+    page: Path | None,
+    show_texts: bool,
     out: Path,
     seed: int | None,
     device: str,
@@ -90,6 +104,8 @@ def command(
     The teacher is fine-tuned on labelled rows, then students learn from it, by default each what the earlier ones
     leave over of its logits. An interrupted run goes on where it stopped when the same command is given again.
     """
+    if show_texts and page is None:
+        raise click.UsageError("--show-texts: name a page by --report FILE; texts are never put beside the artifact")
     prepare_threads()
     with leave_cleanly() as console:
         from phalanx_distill.compute import Compute
@@ -98,8 +114,11 @@ def command(
         from phalanx_distill.pipeline import distill
         from phalanx_distill.progress import reporter
         from phalanx_distill.report.table import summary
+        from phalanx_distill.report.texts import differing_texts
+        from phalanx_distill.report.write import check_page, write_page
         from phalanx_distill.sources import Sources, find_checkpoint, find_rows
 
+        check_page(page)
         options = {
             "seed": seed,
             "students.count": students,
@@ -125,4 +144,7 @@ def command(
             teachers=teachers,
         )
         console.print(summary(report))
+        if page is not None:
+            write_page(page, report, differing_texts(report, material.rows, parsed.split) if show_texts else {})
+            console.print(f"report: {page}", soft_wrap=True, highlight=False)
         console.print(f"{out}  {report.digest}", soft_wrap=True, highlight=False)

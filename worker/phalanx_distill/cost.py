@@ -6,10 +6,11 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 import torch
+from msgspec import Meta
 
 from phalanx_distill.compute import Compute
 from phalanx_distill.corpus import Corpus
@@ -36,7 +37,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     students: int
     parameters: int
     bytes: int
-    ms: float
+    ms: Annotated[float, Meta(gt=0)]
     ms_low: float
     ms_high: float
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 import torch
+from msgspec import Meta
 from torch import Tensor
 
 BINS: Final = 15
@@ -15,7 +16,7 @@ BINS: Final = 15
 class Bin(msgspec.Struct, frozen=True, kw_only=True):
     """Answers whose confidence lies in one bin: how many, their mean confidence, and the share that is right."""
 
-    rows: int
+    rows: Annotated[int, Meta(ge=1)]
     confidence: float
     right: float
 
@@ -24,7 +25,7 @@ class Reliability(msgspec.Struct, frozen=True, kw_only=True):
     """One predictor: k students, or the teacher where `students` is 0. Empty bins are left out."""
 
     students: int
-    bins: tuple[Bin, ...]
+    bins: Annotated[tuple[Bin, ...], Meta(min_length=1)]
 
     @property
     def rows(self) -> int:

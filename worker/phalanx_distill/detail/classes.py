@@ -6,10 +6,11 @@ Labels are indices into the report's `labels`. Rows are positions in the test pa
 from __future__ import annotations
 
 from collections import Counter
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 import torch
+from msgspec import Meta
 from torch import Tensor
 
 MOST_PAIRS: Final = 100
@@ -23,9 +24,9 @@ class ClassReading(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     label: int
-    rows: int
+    rows: Annotated[int, Meta(ge=1)]
     teacher: int
-    right: tuple[int, ...]
+    right: Annotated[tuple[int, ...], Meta(min_length=1)]
     agreeing: int
 
 

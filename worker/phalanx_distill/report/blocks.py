@@ -20,6 +20,7 @@ class Tone(Enum):
     BAD = "bad"
     STRONG = "strong"
     QUIET = "quiet"
+    CODE = "code"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,7 @@ def row(*cells: str | Cell, tone: Tone = Tone.PLAIN) -> Row:
     return Row(tuple(cell if isinstance(cell, Cell) else Cell(cell) for cell in cells), tone)
 
 
-def facts(caption: str, pairs: Sequence[tuple[str, str]]) -> Table:
+def facts(caption: str, pairs: Sequence[tuple[str, str]], *, tone: Tone = Tone.PLAIN) -> Table:
     """A table of names and values."""
-    return Table(caption, ("", ""), tuple(row(name, value) for name, value in pairs), words=frozenset({0, 1}))
+    rows = tuple(row(name, Cell(value, tone=tone)) for name, value in pairs)
+    return Table(caption, ("", ""), rows, words=frozenset({0, 1}))

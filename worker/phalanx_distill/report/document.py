@@ -9,6 +9,7 @@ import msgspec
 
 from phalanx_distill.cost import Cost
 from phalanx_distill.detail import Detail
+from phalanx_distill.errors import OutputError
 from phalanx_distill.evaluate import Measured
 from phalanx_distill.fit import Epoch
 from phalanx_distill.prepare import DataFacts
@@ -108,6 +109,28 @@ def write_report(folder: Path, report: Report) -> None:
     part = folder / f"{FILE}.part"
     part.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
     part.replace(folder / FILE)
+
+
+def report_of(folder: Path, digest: str) -> Report:
+    """The report beside an artifact, by the artifact's digest: no digest covers the report itself.
+
+    Raises:
+        OutputError: there is none that can be read, or it is of another artifact.
+    """
+    report = read_report(folder)
+    if report is None:
+        raise OutputError(f"{folder / FILE} is missing or cannot be read; distill and adapt write it")
+    if report.digest != digest:
+        raise OutputError(f"{folder / FILE} is of another artifact, {report.digest}; distil again with --force")
+    if not _whole(report.measured):
+        raise OutputError(f"{folder / FILE} does not tell all of every number of students; distil again with --force")
+    return report
+
+
+def _whole(measured: Measured) -> bool:
+    students = len(measured.accuracy.by_k)
+    told = {len(measured.pairs), len(measured.teacher_agreement)}
+    return students > 0 and told <= {0, students} and all(pairs.total > 0 for pairs in measured.pairs)
 
 
 def read_report(folder: Path) -> Report | None:

@@ -14,6 +14,18 @@ from phalanx_distill.report.words import counted, milliseconds, percent, percent
 _MOST_LINES: Final = 6
 
 
+def origin(report: Report) -> str:
+    """The line below the title: of what, in which shape, and which artifact it is."""
+    parts = [report.source.get("name", "")]
+    if report.students:
+        shape = counted(len(report.students), "student")
+        depth = len(report.students[0].rows)
+        parts.append(f"{shape} of {counted(depth, 'row')}" if depth else shape)
+    parts.append(f"{report.digest[:19]}…")
+    parts.append(f"phalanx {report.versions.get('phalanx', '')}".strip())
+    return " · ".join(part for part in parts if part)
+
+
 def tiles(report: Report) -> list[Tile]:
     """Teacher, full ensemble and one student; accuracy, and time where it was taken."""
     accuracy, compared = report.measured.accuracy, differences(report)

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from phalanx_distill.report.blocks import Section
 from phalanx_distill.report.document import Report
-from phalanx_distill.report.headline import costs_of_k, tiles
+from phalanx_distill.report.headline import costs_of_k, origin, tiles
 from phalanx_distill.report.sections.accuracy import TONES, accuracy_section
 from phalanx_distill.report.sections.calibration import calibration_section
 from phalanx_distill.report.sections.classes import classes_section
@@ -38,6 +38,7 @@ def render(report: Report, texts: Mapping[int, str] = NO_TEXTS) -> str:
         .render(
             report=report,
             title=f"{'Adapter' if report.kind == 'adapter' else 'Distillation'} of {report.data.name}",
+            origin=origin(report),
             verdict=found,
             tone=TONES[found.standing],
             tiles=tiles(report),

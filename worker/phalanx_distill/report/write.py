@@ -21,6 +21,16 @@ def write_all(out: Path, report: Report) -> None:
     write_report(out, report)
 
 
+def check_page(path: Path | None) -> None:
+    """Refuse a page that could not be written, before hours of training.
+
+    Raises:
+        OutputError: its folder is missing, or it is a folder itself.
+    """
+    if path is not None and (path.is_dir() or not path.parent.is_dir()):
+        raise OutputError(f"{path}: no file in an existing folder; choose another one for --report")
+
+
 def ensure_page(out: Path, report: Report) -> None:
     """Write `report/index.html` where a release without it made the artifact."""
     if not (out / PAGE).exists():

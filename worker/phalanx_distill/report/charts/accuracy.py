@@ -52,7 +52,7 @@ def _differences(ax: Axes, differences: Sequence[Difference], budget: float) -> 
     ax.errorbar(students, values, yerr=[below, above], color=BLUE, fmt="o", ms=4.5, capsize=4)
     if len(differences) <= MANY:
         _say_values(ax, values)
-    ax.set_title("Less or more than the teacher, points")
+    ax.set_title("Against the teacher, points")
     student_ticks(ax, students)
     point_ticks(ax)
     room(ax, below=0.2)

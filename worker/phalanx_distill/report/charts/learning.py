@@ -83,13 +83,13 @@ def residual_chart(students: Sequence[StudentReport]) -> str:
     """What k students leave of the teacher's logits, and what each student counts when all answer."""
     drawing = Drawing("residual", columns=2, width=7.6, height=3.0)
     count = range(1, len(students) + 1)
+    highest = max(max(each.train_residual, each.validation_residual) for each in students)
     with drawing.panels() as (left, right):
         left.plot(count, [each.train_residual for each in students], "s--", color=AMBER, ms=4.5, label="transfer text")
         left.plot(count, [each.validation_residual for each in students], "o-", color=BLUE, ms=4.5, label="validation")
-        left.set(title="What is left of the teacher's logits", ylabel="mean square", ylim=(0, None))
+        left.set(title="What is left of the teacher's logits", ylabel="mean square", ylim=(0, 1.2 * highest))
         student_ticks(left, count)
-        room(left, above=0.1)
-        left.legend(loc="upper right")
+        left.legend(loc="best")
         bars = right.bar(count, [each.weight for each in students], color=BLUE, width=0.6)
         if len(students) <= MANY:
             right.bar_label(bars, fmt="%.2f", padding=2, fontsize=8.5)

@@ -49,7 +49,7 @@ def _table(report: Report, compared: Sequence[Difference]) -> Table:
     if agreement:
         head.append("same as teacher")
     if compared:
-        head += ["less or more than teacher, points", "95 % interval", "p"]
+        head += ["against the teacher, points", "95 % interval", "p"]
     rows: list[Row] = []
     if accuracy.teacher is not None:
         taught = accuracy.teacher

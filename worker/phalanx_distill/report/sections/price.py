@@ -42,12 +42,12 @@ def _prices(cost: Cost) -> Table:
         head.insert(3, "teacher's time")
     rows = []
     for price in cost.prices:
-        cells = [_name(price), milliseconds(price.ms), f"{price.ms_low:.2f} to {milliseconds(price.ms_high)}"]
+        cells = [_name(price), milliseconds(price.ms), f"{milliseconds(price.ms_low)} to {milliseconds(price.ms_high)}"]
         if teacher is not None:
             cells.append(f"{price.ms / teacher.ms:.2f} x")
         cells += [millions(price.parameters), size(price.bytes)]
         rows.append(row(*cells, tone=Tone.PLAIN if price.students else Tone.STRONG))
-    note = "Parameters include the embeddings, which all students share. `phalanx bench` tells how it is under load."
+    note = "Parameters include the embeddings, which all students share. For times under load, run phalanx bench load."
     return Table("Time and size", tuple(head), tuple(rows), note=note)
 
 

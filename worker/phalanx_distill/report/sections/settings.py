@@ -41,7 +41,9 @@ def provenance_section(report: Report) -> Section:
         ("seed", str(report.settings.get("seed", "–"))),
         *report.versions.items(),
     ]
-    table = facts("What makes the run the same again", [(shortened(name), value) for name, value in pairs])
+    table = facts(
+        "What makes the run the same again", [(shortened(name), value) for name, value in pairs], tone=Tone.CODE
+    )
     return Section("provenance", "Provenance", (table,))
 
 

@@ -14,7 +14,7 @@ def shapes_section(report: Report) -> Section | None:
         return None
     table = Table(
         "Shapes in the order in which they were tried",
-        ("students K", "rows L", "less or more than the teacher, points", "training", ""),
+        ("students K", "rows L", "against the teacher, points", "training", ""),
         tuple(_row(candidate) for candidate in report.candidates),
         words=frozenset({4}),
         note="On validation rows, which also chose epochs and weights; the held-out rows above have the last word."
