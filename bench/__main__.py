@@ -1,4 +1,4 @@
-"""`python -m bench [NAME...]`: run benchmarks by name, or all of them."""
+"""`python -m bench [NAME...]`: run benchmarks by name, or all that take minutes; `python -m bench NAME --help`."""
 
 from __future__ import annotations
 
@@ -6,14 +6,22 @@ import importlib
 import sys
 
 BENCHMARKS = ("grid_cpu", "demo", "serving")
+ON_REQUEST = ("gpu",)
+"""Run only if they are named: they need what not every machine has."""
+LONG = ("accuracy", "ablation")
+"""They train for hours, take options, and are run only by name."""
 
 
 def main() -> None:
-    """Run what is named on the command line."""
-    names = sys.argv[1:] or list(BENCHMARKS)
-    unknown = sorted(set(names) - set(BENCHMARKS))
+    """Run what is named on the command line; options belong to the one long benchmark before them."""
+    given = sys.argv[1:]
+    if given and given[0] in LONG:
+        print(importlib.import_module(f"bench.{given[0]}").run(given[1:]))
+        return
+    names = given or list(BENCHMARKS)
+    unknown = sorted(set(names) - {*BENCHMARKS, *ON_REQUEST})
     if unknown:
-        sys.exit(f"no benchmark {', '.join(unknown)}; there are: {', '.join(BENCHMARKS)}")
+        sys.exit(f"no benchmark {', '.join(unknown)}; there are: {', '.join((*BENCHMARKS, *ON_REQUEST, *LONG))}")
     for name in names:
         print(importlib.import_module(f"bench.{name}").run())
 

@@ -42,17 +42,25 @@ def commit() -> str:
     return done.stdout.strip() or "unknown"
 
 
-def write(name: str, figures: Mapping[str, Figure], *, folder: Path = RESULTS) -> Path:
-    """Write one result and return its path; another folder is for trials."""
+def write(
+    name: str, figures: Mapping[str, Figure], *, folder: Path = RESULTS, device: str = "", **more: object
+) -> Path:
+    """Write one result and return its path.
+
+    Another folder is for trials, `device` names what computed beside a CPU, and `more` stands beside the figures.
+    """
     result = {
         "name": name,
         "commit": commit(),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": machine(),
+        "machine": f"{device}, {machine()}" if device else machine(),
         "command": f"python -m bench {name}",
         "figures": {key: asdict(figure) for key, figure in figures.items()},
+        **more,
     }
     folder.mkdir(exist_ok=True)
     path = folder / f"{name}.json"
-    path.write_text(json.dumps(result, indent=2) + "\n")
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(result, indent=2) + "\n")
+    part.replace(path)
     return path

@@ -1,0 +1,79 @@
+"""A burst: one student in this engine against the teacher in padded batches of transformers, on the same texts."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+
+from bench.gpu.contenders import Answers, Ids, in_engine, in_transformers
+from bench.gpu.lengths import draw
+from bench.gpu.models import random_grid, transformers_teacher
+from bench.gpu.roofline import shares
+from bench.gpu.scale import Scale
+from bench.gpu.timing import Call, interleaved, rate, ratio
+from bench.gpu.watch import Part
+from bench.gpu.work import Limits, texts_work
+from bench.record import Figure
+
+_ROUNDS = 12
+_SEED = 2
+_EXECUTORS = ("graphs", "varlen", "stacked")
+BASELINE = "padded_eager"
+
+
+def measure(scale: Scale, part: Part, limits: Limits) -> dict[str, Figure]:
+    """Texts a second, and how many times the baseline's best batch size each way reaches."""
+    chance, vocab = random.Random(_SEED), scale.teachers["base"].vocab
+    longest = scale.teachers["base"].max_tokens
+    ids = [[chance.randrange(1, vocab) for _ in range(length)] for length in draw(scale.texts, longest=longest)]
+    calls = dict(_calls(scale, part, ids))
+    for call in calls.values():
+        call()
+    seconds = interleaved(calls, part.rounds("all texts", _ROUNDS))
+    figures = {f"throughput:{name}": rate(len(ids), values, "texts/s") for name, values in seconds.items()}
+    best = max((name for name in seconds if name.startswith(BASELINE)), key=lambda n: figures[f"throughput:{n}"].value)
+    for name, values in seconds.items():
+        figures[f"gain:{name}"] = ratio(seconds[best], values)
+    return figures | _shares(scale, seconds, [len(own) for own in ids], limits)
+
+
+def _shares(
+    scale: Scale, seconds: Mapping[str, list[float]], lengths: Sequence[int], limits: Limits
+) -> dict[str, Figure]:
+    """What a burst's cut reaches of the device's limits."""
+    found: dict[str, Figure] = {}
+    for size in scale.batch_texts:
+        work = texts_work(scale.ensemble("base"), students=1, lengths=lengths, batch_texts=size)
+        for name in _EXECUTORS:
+            key = f"k1_{name}:n{size}"
+            found |= shares(f"burst:n{size}:k1_{name}", work, seconds[key], limits)
+    return found
+
+
+def _calls(scale: Scale, part: Part, ids: Ids) -> Iterator[tuple[str, Call]]:
+    plain = in_transformers(transformers_teacher(scale.teachers["base"], scale), scale)
+    teacher = in_engine(scale.executors["graphs"](random_grid(scale.teachers["base"], scale)), 1)
+    grid, full = random_grid(scale.ensemble("base", min(scale.ensembles)), scale), min(scale.ensembles)
+    own = {name: scale.executors[name](grid) for name in _EXECUTORS}
+    for size in scale.batch_texts:
+        arriving, alike = in_batches(ids, size), in_batches(sorted(ids, key=len), size)
+        yield f"{BASELINE}:n{size}", _all(plain, arriving)
+        yield f"teacher:n{size}", _all(teacher, alike)
+        for name, executor in own.items():
+            yield f"k1_{name}:n{size}", _all(in_engine(executor, 1), alike)
+        yield f"k{full}_graphs:n{size}", _all(in_engine(own["graphs"], full), alike)
+
+
+def in_batches(ids: Ids, size: int) -> list[Ids]:
+    """In order, so many texts each; the last has the rest."""
+    return [ids[start : start + size] for start in range(0, len(ids), size)]
+
+
+def _all(answer: Answers, batches: Sequence[Ids]) -> Call:
+    """One batch after the other, each waited for, as the engine does."""
+
+    def run() -> None:
+        for ids in batches:
+            answer(ids)
+
+    return run
