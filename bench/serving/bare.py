@@ -21,10 +21,10 @@ Batches = Sequence[Sequence[int]]
 
 
 class BareEngine:
-    """The process, for the length of a `with` block."""
+    """The process, for the length of a `with` block. `folder` gets its copy of the artifact."""
 
-    def __init__(self, artifact: Path) -> None:
-        self._command = [sys.executable, "-m", "bench.serving.bare", str(artifact)]
+    def __init__(self, artifact: Path, folder: Path) -> None:
+        self._command = [sys.executable, "-m", "bench.serving.bare", str(artifact), str(folder / "cache")]
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -46,20 +46,21 @@ class BareEngine:
         return float(self._process.stdout.readline())
 
 
-def main(artifact: Path) -> None:
+def main(artifact: Path, cache: Path) -> None:
     """Answer until the input ends."""
-    import torch
+    # By the worker's own loader: the same number format, executor and threads.
+    from phalanx_contract.plan import Artifact
+    from phalanx_grid import Batch, read_manifest
+    from phalanx_server.loading.loader import Loader
+    from phalanx_server.settings import read_settings
 
-    from phalanx_grid import Batch, load_artifact
-    from phalanx_grid.execution import make_executor
-
-    torch.set_num_threads(THREADS)
-    grid = load_artifact(artifact).grid
-    executor = make_executor(grid, device="cpu", threads=THREADS)
+    _, digest = read_manifest(artifact)
+    loader = Loader(read_settings({}, threads=THREADS, cache_dir=str(cache)))
+    model = loader.model("model", Artifact(uri=artifact.resolve().as_uri(), digest=digest))
 
     def run(lengths: Sequence[int], students: int) -> None:
-        batch = Batch.pad([range(1, length + 1) for length in lengths], grid.geometry.pad_id)
-        for _ in executor.steps(batch, students=students):
+        batch = Batch.pad([range(1, length + 1) for length in lengths], model.grid.geometry.pad_id)
+        for _ in model.executor.steps(batch, students=students):
             pass
 
     for line in sys.stdin:
@@ -71,4 +72,4 @@ def main(artifact: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -13,12 +13,13 @@ from bench.serving.measured import FIXED, Measured, Round
 from bench.serving.scale import OBJECTIVE_S, Scale
 from bench.serving.worker import Worker
 from phalanx_load import Load, Sample, Target, saturate
+from phalanx_load.report.summary import OK, REFUSED
 from phalanx_load.run.closed_loop import Saturation
 
 FIRST_IN_FLIGHT: Final = 32
 """Requests in the closed loop before the rate is known; admission lets so many in, however slow the worker is."""
-OBJECTIVES_IN_FLIGHT: Final = 2.0
-"""And when it is known, what the worker answers in so many objectives: several batches, half of what is let in."""
+OBJECTIVES_IN_FLIGHT: Final = 1.0
+"""And when it is known, what the worker answers in so many objectives: several batches, a fourth of what is let in."""
 
 
 def measure_capacity(
@@ -52,12 +53,12 @@ def measure_capacity(
 
 
 def _saturate(worker: Worker, samples: Sequence[Sample], *, requests: int, in_flight: int) -> Saturation:
-    """A closed loop in which every request has to be answered."""
+    """A closed loop in which no request is lost. Should the machine slow down meanwhile, some may be refused."""
     load = Load(target=Target(url=worker.url), samples=samples)
     done = asyncio.run(saturate(load, requests=requests, in_flight=in_flight))
-    statuses = sorted(set(done.record.status))
-    if statuses != [200]:
-        raise RuntimeError(f"not all requests were answered at saturation: status {statuses}, {done.record.failures}")
+    statuses = set(done.record.status)
+    if not statuses <= {OK, REFUSED}:
+        raise RuntimeError(f"requests were lost at saturation: status {sorted(statuses)}, {done.record.failures}")
     return done
 
 
@@ -67,9 +68,9 @@ def _round(worker: Worker, engine: BareEngine, samples: Sequence[Sample], *, rat
     mark, busy_s = worker.mark(), worker.busy_s()
     done = _saturate(worker, samples, requests=requests, in_flight=in_flight)
     busy_s, batches = worker.busy_s() - busy_s, worker.batches_since(mark)
-    texts = sum(map(len, batches))
-    if texts != requests:
-        raise RuntimeError(f"the worker recorded batches of {texts} texts for {requests} requests")
+    texts, answered = sum(map(len, batches)), done.record.status.count(OK)
+    if texts != answered:
+        raise RuntimeError(f"the worker recorded batches of {texts} texts for {answered} answers")
     return Round(
         server=done.answered_per_s,
         engine=texts / engine.seconds(batches, students=worker.students.most),

@@ -48,7 +48,7 @@ def measure(scale: Scale) -> Measured:
     console, found = Console(stderr=True), Measured(students=total)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        engine = stack.enter_context(BareEngine(ARTIFACT))
+        engine = stack.enter_context(BareEngine(ARTIFACT, folder))
         guard, fixed, one = (stack.enter_context(Worker(ARTIFACT, students, folder)) for students in ranges)
         # Last of all, as children keep their parent's cores: the generator leaves the other cores to the workers.
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
