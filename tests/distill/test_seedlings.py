@@ -37,10 +37,21 @@ def test_a_start_is_a_row_to_go_on_from_rows_spread_evenly_or_rows_one_by_one() 
     assert rows("spread", depth=3) == [(0, 2, 4)] * 3
     assert rows("spread", depth=2, teacher_rows=12) == [(0, 6)] * 3
     assert rows([0, "spread", [5, 1]], depth=2) == [(0, 1), (0, 3), (5, 1)]
+    assert rows("staggered", depth=3, students_seen=4) == [(0, 2, 4), (1, 3, 5), (0, 1, 2), (0, 2, 4)]
+    assert rows("staggered", depth=2, students_seen=4) == [(0, 3), (1, 4), (2, 5), (0, 1)]
+    assert rows("staggered", depth=4, students_seen=3) == [(0, 1, 3, 4), (0, 1, 2, 3), (0, 1, 3, 4)]
 
 
 def test_the_last_start_holds_for_all_further_students() -> None:
     assert rows([0, 2], depth=2, students_seen=4) == [(0, 1), (2, 3), (2, 3), (2, 3)]
+
+
+@given(st.integers(1, 24), st.integers(0, 40), st.data())
+def test_staggered_rows_ascend_within_the_teacher(teacher_rows: int, student: int, data: st.DataObject) -> None:
+    depth = data.draw(st.integers(1, teacher_rows))
+    chosen = rows_of(students(rows_from="staggered"), student, depth=depth, teacher_rows=teacher_rows)
+    assert list(chosen) == sorted(set(chosen))
+    assert len(chosen) == depth and set(chosen) <= set(range(teacher_rows))
 
 
 @given(st.integers(1, 24), st.data())

@@ -30,10 +30,12 @@ WORDS = (*FILLERS, *(clue for clues in CLUES.values() for clue in clues))
 HIDDEN, FFN, ROWS, HEADS = 16, 32, 3, 2
 
 QUICK = {
-    "teacher": {"fit": {"epochs": 8, "learning_rate": 1e-2, "batch_rows": 16}},
+    "teacher": {"fit": {"epochs": 8, "learning_rate": 1e-2, "batch_rows": 16}, "least_steps": 0},
     "students": {
         "count": 3,
         "rows": 1,
+        "target": "residual",
+        "rows_from": 0,
         "fit": {"epochs": 4, "learning_rate": 1e-2, "batch_rows": 16},
         "later_epochs": 4,
     },

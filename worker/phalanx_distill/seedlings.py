@@ -22,8 +22,8 @@ def rows_of(settings: StudentSettings, index: int, *, depth: int, teacher_rows: 
         SettingError: the teacher has no such rows, or they are not as many as the student's.
     """
     start = _start(settings, index)
-    if start == "spread":
-        rows = tuple(row * teacher_rows // depth for row in range(depth))
+    if isinstance(start, str):
+        rows = _spread(index if start == "staggered" else 0, depth, teacher_rows)
     elif isinstance(start, tuple):
         rows = start
     else:
@@ -33,6 +33,15 @@ def rows_of(settings: StudentSettings, index: int, *, depth: int, teacher_rows: 
     if max(rows) >= teacher_rows or depth > teacher_rows:
         raise SettingError("students.rows_from", f"rows {list(rows)} of a teacher that has 0..{teacher_rows - 1}")
     return rows
+
+
+def _spread(turn: int, depth: int, teacher_rows: int) -> tuple[int, ...]:
+    """Rows evenly over the teacher from its first row on, in the next turn from its second on, and so on while there is
+    room; then its first rows; then over again."""
+    even = [row * teacher_rows // depth for row in range(depth)]
+    shifted = [tuple(row + shift for row in even) for shift in range(max(teacher_rows // depth, 1))]
+    starts = list(dict.fromkeys([*shifted, tuple(range(depth))]))
+    return starts[turn % len(starts)]
 
 
 def _start(settings: StudentSettings, index: int) -> RowsFrom:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
+import msgspec
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from phalanx_distill.augment import thinned
 from phalanx_distill.batches import epoch_batches
+from phalanx_distill.config import Fitting, TeacherSettings
 from phalanx_distill.corpus import Corpus
 from phalanx_distill.data import Row
 from phalanx_distill.fit import Epoch, Task, fit
@@ -23,6 +25,7 @@ def train_teacher(run: Run, grid: Grid, tokenizer: Tokenizer) -> list[Epoch]:
     """Fine-tune `grid` in place with cross-entropy; the epoch with the best validation accuracy stays."""
     own, seed, compute = run.settings.teacher, run.settings.seed, run.compute
     train, validation = run.prepared.parts.train, run.prepared.parts.validation
+    how = sized(own, len(train))
     targets = label_indices(grid.labels, train).to(compute.device)
     expected = label_indices(grid.labels, validation)
     held_out = encode(tokenizer, grid, [row.text for row in validation], run.settings.max_tokens)
@@ -42,17 +45,26 @@ def train_teacher(run: Run, grid: Grid, tokenizer: Tokenizer) -> list[Epoch]:
         name="teacher",
         title="teacher",
         parameters=dict(grid.named_parameters()),
-        batches=lambda epoch: epoch_batches(
-            corpus(epoch).lengths, batch_rows=own.fit.batch_rows, seed=seed, epoch=epoch
-        ),
+        batches=lambda epoch: epoch_batches(corpus(epoch).lengths, batch_rows=how.batch_rows, seed=seed, epoch=epoch),
         loss=loss,
         score=lambda: share_right(predict(grid, held_out, compute).logits[-1], expected),
     )
     grid.dropout = own.dropout
-    history = fit(task, own.fit, seed=seed, stages=run.teaching, report=run.report)
+    history = fit(task, how, seed=seed, stages=run.teaching, report=run.report)
     grid.dropout = 0.0
     grid.requires_grad_(False)
     return history
+
+
+def sized(settings: TeacherSettings, rows: int) -> Fitting:
+    """The teacher's training on so many rows: with smaller batches and more epochs where it would be too short."""
+    fit = settings.fit
+    if fit.epochs * (rows // fit.batch_rows) >= settings.least_steps:
+        return fit
+    batch = max(fit.batch_rows // 2, 1)
+    wanted = -(-settings.least_steps // max(rows // batch, 1))
+    epochs = max(fit.epochs, min(wanted, settings.most_epochs))
+    return msgspec.structs.replace(fit, batch_rows=batch, epochs=epochs)
 
 
 def encode(tokenizer: Tokenizer, grid: Grid, texts: Sequence[str], max_tokens: int) -> Corpus:

@@ -10,8 +10,8 @@ from phalanx_contract.limits import MAX_ROWS, MAX_STUDENTS
 from phalanx_distill.config.base import Count, Dropout, Fitting, Fraction, Rate, Settings, Weight
 
 Row = Annotated[int, Meta(ge=0, lt=MAX_ROWS)]
-RowsFrom = Row | Literal["spread"] | Annotated[tuple[Row, ...], Meta(min_length=1)]
-"""Consecutive rows from one on, rows evenly over the teacher, or these rows."""
+RowsFrom = Row | Literal["spread", "staggered"] | Annotated[tuple[Row, ...], Meta(min_length=1)]
+"""Consecutive rows from one on, rows evenly over the teacher (staggered from student to student), or these rows."""
 Students = Annotated[int, Meta(ge=1, le=MAX_STUDENTS)]
 Depth = Annotated[int, Meta(ge=1, le=MAX_ROWS)]
 
@@ -48,15 +48,17 @@ class StudentSettings(Settings, frozen=True, kw_only=True):
     rows: Depth | Literal["auto"] = 2
     """Encoder rows L of a student. Two is what the paper serves."""
     auto: AutoSettings = AutoSettings()
-    target: Literal["residual", "teacher"] = "residual"
-    """`residual`: each student learns what the earlier ones leave over of the teacher's logits (boosting). `teacher`:
-    each learns the teacher's logits, and they differ by start, seed and order of the text (an average of likes)."""
+    target: Literal["residual", "teacher"] = "teacher"
+    """`teacher`: each student learns the teacher's logits, and they differ by start, seed and order of the text, so
+    that their errors cancel out. `residual`: each learns what the earlier ones leave over of them (boosting), which is
+    soon the teacher's noise."""
     shrinkage: Annotated[float, Meta(gt=0.0, le=1.0)] = 1.0
     """Share of a student's answer that is taken off the next one's target: less leaves later students more to learn,
     and less of it the teacher's noise (gradient boosting's shrinkage). Only for `residual`."""
-    rows_from: Row | Literal["spread"] | Annotated[tuple[RowsFrom, ...], Meta(min_length=1)] = 0
-    """The fine-tuned teacher's rows that a student starts from: consecutive from a row on, `spread` evenly, or for each
-    student one of these or its rows one by one; the last holds for all further students."""
+    rows_from: Row | Literal["spread", "staggered"] | Annotated[tuple[RowsFrom, ...], Meta(min_length=1)] = "staggered"
+    """The fine-tuned teacher's rows that a student starts from: consecutive from a row on; `spread` evenly;
+    `staggered`, which is spread with another first row for each student, and once the first rows; or for each student
+    one of these or its rows one by one, the last for all further students."""
     dropout: Dropout = 0.0
     """Probability with which states are dropped inside a student while it trains."""
     train_embeddings: bool = False
@@ -76,11 +78,11 @@ class StudentSettings(Settings, frozen=True, kw_only=True):
     """How much cross-entropy on the labels of training rows counts beside the logits."""
     min_gain: Fraction = 0.0
     """Stop adding students when one lowers the validation residual by less than this share; 0 never stops."""
-    fit: Fitting = Fitting(epochs=2, batch_rows=64, learning_rate=6e-4)
-    """The first student's training, which does most of the work."""
-    later_epochs: Annotated[int, Meta(ge=0, le=1000)] = 1
-    """Passes of every later student, 0 for as many as the first: what boosting leaves to learn is small, and soon it is
-    the teacher's noise."""
+    fit: Fitting = Fitting(epochs=2, batch_rows=32, learning_rate=5e-4)
+    """A student's training. Small batches serve small sets better, and large ones no worse."""
+    later_epochs: Annotated[int, Meta(ge=0, le=1000)] = 0
+    """Passes of every later student, 0 for as many as the first. What boosting leaves to learn is small: one will
+    do."""
     joint: JointSettings = JointSettings()
 
     @property

@@ -25,6 +25,11 @@ class TeacherSettings(Settings, frozen=True, kw_only=True):
     """Fine-tuning of the whole encoder and a new head on labelled rows."""
 
     fit: Fitting = Fitting(epochs=3, batch_rows=32, learning_rate=1e-4)
+    least_steps: Annotated[int, Meta(ge=0, le=1_000_000)] = 1_200
+    """Where `fit` makes fewer updates, batches are halved and epochs added: few rows leave a teacher undertrained, and
+    students can be no better. 0 takes `fit` as it is."""
+    most_epochs: Annotated[int, Meta(ge=1, le=1000)] = 6
+    """Bound of the added epochs."""
     dropout: Dropout = 0.1
     """Probability with which states are dropped inside the encoder while it trains."""
     word_drop: Fraction = 0.0

@@ -1,0 +1,31 @@
+"""Accuracy of ensembles against their teachers, on real tasks, three seeds each.
+
+Every run is one `phalanx distill` in a process of its own with one thread, so that the cores train different runs. Runs
+are kept in `.cache/bench/accuracy`: an interrupted one goes on, a finished one is not repeated. The result is written
+after every run, and keeps what earlier calls measured, each run with its own commit and date.
+
+Figures of one run, such as `minilm:movie:s0`, are measured on its held-out rows:
+
+- `teacher`, `kN:accuracy`: shares that are right; low and high are Wilson's 95 % interval.
+- `kN:difference`: accuracy of N students less the teacher's on the same rows, with Newcombe's paired 95 % interval.
+- `kN:agreement`: the share of rows that N students answer as the teacher does (Wilson).
+- `kN:residual`: the share of the teacher's logits that N students leave over on validation rows (mean squares).
+- `students`, `rows`, `seconds`: the shape, and what the last process of the run took.
+
+Over seeds, `minilm:movie:all:difference` is the mean over seeds of the difference of all students. Seeds share their
+held-out rows, so its interval is the mean of theirs: as wide as if seeds were one another's copies, which is on the
+safe side. `minilm:movie:all:seeds` has the lowest and the highest seed as its bounds. `minilm:mean:difference` is the
+mean over tasks, whose rows are independent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def run(arguments: Sequence[str] = ()) -> Path:
+    """Run what the arguments choose, and write bench/results/accuracy.json and docs/img/accuracy.png."""
+    from bench.accuracy.command import main
+
+    return main(arguments)

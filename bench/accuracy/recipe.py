@@ -1,0 +1,23 @@
+"""The settings that differ from the defaults, by encoder and task, with the reason for each."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from bench.accuracy.subjects import Subject
+
+ENCODERS: Final[dict[str, dict[str, str]]] = {
+    # Half of the teacher's rows leave half of the residual that a third of them does; a fourth student adds little.
+    "minilm": {"students.count": "3", "students.rows": "3"},
+    # A third of twelve rows. A pass costs several of MiniLM's, so there are fewer of them, and less text.
+    "mpnet": {"students.count": "2", "students.rows": "4", "students.fit.epochs": "1", "transfer.neighbours": "2"},
+}
+TASKS: Final[dict[str, dict[str, str]]] = {
+    # 26,000 training rows say by themselves most of what made-up neighbours would.
+    "tweet-sentiment": {"transfer.neighbours": "1"},
+}
+
+
+def recipe(subject: Subject) -> dict[str, str]:
+    """Values by the path of the setting."""
+    return {**ENCODERS.get(subject.encoder, {}), **TASKS.get(subject.task, {})}
