@@ -115,10 +115,22 @@ def test_a_stream_of_mixed_shapes_reuses_memory_and_changes_no_answer(shape: Geo
 def test_warm_up_captures_until_the_bounds_and_serves_from_then_on() -> None:
     grid = make_grid()
     recorder = Counting()
-    executor = Graphs(grid, recorder, otherwise=Refusing(), bounds=Bounds(passes=4))
+    executor = Graphs(grid, recorder, otherwise=Stacked(grid), bounds=Bounds(passes=4))
     executor.prepare()
     assert executor.captured == recorder.count == 4
-    run(executor, batch_of(grid, [[2, 3]]), grid.geometry.students)
+    for _ in range(9):
+        run(executor, batch_of(grid, [[2, 3]]), grid.geometry.students)
+    assert recorder.count == 4
+
+
+def test_graphs_that_answer_differently_are_given_up(caplog: pytest.LogCaptureFixture) -> None:
+    grid = make_grid()
+    executor = Graphs(grid, Forgetful(), otherwise=Stacked(grid))
+    executor.prepare()
+    assert executor.captured == 0
+    assert "nothing runs by graph" in caplog.text
+    batch = batch_of(grid, [[2, 3]])
+    assert close(run(executor, batch, 2)[1].logits[0], run(Stacked(grid), batch, 2)[1].logits[0])
 
 
 def test_warm_up_is_bounded_in_time() -> None:
@@ -220,8 +232,9 @@ class Failing(Counting):
         raise RuntimeError("operation not permitted when stream is capturing")
 
 
-class Refusing:
-    name, tolerance = "refusing", 0.0
+class Forgetful(Rerun):
+    """Its replays leave in memory what stood there."""
 
-    def steps(self, batch: Batch, **_: object) -> list[FinalStep]:  # type: ignore[override]
-        raise AssertionError("this batch has a graph")
+    def record(self, parts: Sequence[Part]) -> Recording:
+        recorded = super().record(parts)
+        return dataclasses.replace(recorded, replays=[lambda: None for _ in recorded.replays])

@@ -1,7 +1,10 @@
-"""Which executor `auto` stands for: pure, by what was measured (docs/models.md, Cost on a CPU).
+"""Which executor `auto` stands for: pure, by what was measured (docs/models.md, Cost on a CPU), or is yet to be.
 
 On a CPU `threads` is never behind by more than an operator's overhead, and ahead wherever there are several students
 or several texts: it deals them to cores by students and batch itself (`cpu/deal.py`).
+
+On CUDA `graphs` runs small batches by graph, where launches decide, and hands the rest to `stacked`. `make bench-gpu`
+holds it against the others.
 """
 
 from __future__ import annotations
@@ -9,4 +12,4 @@ from __future__ import annotations
 
 def winner(device: str) -> str:
     """The executor for a type of device, `cpu` or `cuda`."""
-    return "threads" if device == "cpu" else "stacked"
+    return "threads" if device == "cpu" else "graphs"

@@ -10,7 +10,7 @@ import torch
 from phalanx_grid.execution import stacked
 from phalanx_grid.execution.choose import winner
 from phalanx_grid.execution.cpu import packed
-from phalanx_grid.execution.cuda import graphs, grouped, streams, varlen
+from phalanx_grid.execution.cuda import compiled, graphs, grouped, streams, varlen
 from phalanx_grid.execution.executor import Executor
 from phalanx_grid.grid import Grid
 
@@ -24,7 +24,7 @@ EXECUTORS: Final[Mapping[str, Build]] = {
     "threads": packed.build_threads,
     "int8": packed.build_int8,
     "graphs": graphs.build,
-    "compiled": graphs.build_compiled,
+    "compiled": compiled.build,
     "streams": streams.build,
     "grouped": grouped.build,
     "varlen": varlen.build,

@@ -10,16 +10,16 @@ import logging
 import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import torch
 
 from phalanx_grid.batch import Batch
 from phalanx_grid.execution.cuda.buckets import Bucket, Buckets
 from phalanx_grid.execution.cuda.capture import CudaRecorder, Recorder, Recording
-from phalanx_grid.execution.cuda.compiled import compiled
 from phalanx_grid.execution.cuda.devices import need_cuda
 from phalanx_grid.execution.cuda.passes import Pass
+from phalanx_grid.execution.cuda.proof import alike
 from phalanx_grid.execution.cuda.shelf import Shelf
 from phalanx_grid.execution.executor import TOLERANCES, Executor
 from phalanx_grid.execution.stacked import Stacked
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 Key = tuple[Bucket, tuple[int, ...] | None]
 """The ramps that speak belong to it: the pass is cut behind them."""
-
-_COMPILING_S: Final = 120.0
-"""For captures of compiled rows: the first of each variant compiles it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,6 +99,11 @@ class Graphs:
             if self._broken or self._shelf.full or time.monotonic() - begin_s > self._bounds.warm_up_s:
                 break
             self._capture((bucket, None))
+        if self.captured and not alike(self, self._otherwise, self._grid.geometry, self._buckets.to_warm()[0]):
+            log.error("answers by graph differ from those without: nothing runs by graph on this device")
+            self._recorder.settle()
+            self._shelf.clear()
+            self._broken = True
 
     @torch.inference_mode()
     def steps(
@@ -178,16 +180,10 @@ class Graphs:
 def build(grid: Grid, device: torch.device, threads: int) -> Executor:
     """For the registry."""
     need_cuda(device)
-    return _prepared(Graphs(grid, CudaRecorder(device), otherwise=Stacked(grid)))
+    return prepared(Graphs(grid, CudaRecorder(device), otherwise=Stacked(grid)))
 
 
-def build_compiled(grid: Grid, device: torch.device, threads: int) -> Executor:
-    """For the registry. The large batches run through the compiled rows too."""
-    need_cuda(device)
-    fused, bounds = compiled(grid), Bounds(warm_up_s=_COMPILING_S)
-    return _prepared(Graphs(fused, CudaRecorder(device), otherwise=Stacked(fused), bounds=bounds, name="compiled"))
-
-
-def _prepared(executor: Graphs) -> Graphs:
+def prepared(executor: Graphs) -> Graphs:
+    """The executor after its warm-up."""
     executor.prepare()
     return executor

@@ -55,6 +55,10 @@ class Shelf(Generic[Key, Thing]):
             dropped.append(self._things.popitem(last=False)[1])
         return dropped
 
+    def clear(self) -> None:
+        """Keep nothing."""
+        self._things.clear()
+
     @property
     def full(self) -> bool:
         """Whether one more would push another out by number or, if it is as large as the mean, by memory."""
