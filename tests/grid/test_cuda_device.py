@@ -135,3 +135,28 @@ def test_many_batches_through_the_same_staging_memory_do_not_mix() -> None:
     for returning, (batch, k) in zip(coming, batches, strict=True):
         wanted = answers(stacked, batch, k)[-1].cpu()
         assert far([returning.read()], [wanted]) <= executor.tolerance
+
+
+def test_recorders_have_streams_of_their_own_even_after_torch_has_handed_out_all() -> None:
+    device = torch.device("cuda")
+    held = [CudaRecorder(device) for _ in range(4)]
+    spent = [torch.cuda.Stream(device) for _ in range(30)]
+    held += [CudaRecorder(device) for _ in range(4)]
+    assert len({recorder._stream.cuda_stream for recorder in held}) == len(held)
+    assert len(spent) == 30
+
+
+def test_a_capture_that_fails_leaves_the_stream_and_the_answers_as_they_were() -> None:
+    grid, current = on_device(), torch.cuda.current_stream()
+    recorder = CudaRecorder(torch.device("cuda"))
+    runs = iter(range(100))
+
+    def part() -> None:
+        if next(runs) == 2:  # after the rehearsals
+            torch.cuda.current_stream().synchronize()
+
+    with pytest.raises(RuntimeError):
+        recorder.record([part])
+    assert torch.cuda.current_stream() == current
+    batch = batch_of(grid, [[2, 3, 4]])
+    assert torch.isfinite(answers(Stacked(grid), batch, 4)[-1]).all()

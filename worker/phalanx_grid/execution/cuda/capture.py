@@ -112,7 +112,9 @@ class CudaRecorder:
     def _capture(self, part: Part) -> torch.cuda.CUDAGraph:
         graph = torch.cuda.CUDAGraph()
         # The default error mode would make calls of other threads fail, such as a loader's allocation.
-        with torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"):
+        capture = torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local")
+        # A capture that fails does not give the caller its stream back (torch 2.13), so the outer context does.
+        with torch.cuda.stream(torch.cuda.current_stream(self._device)), capture:
             part()
         return graph
 
