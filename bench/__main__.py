@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-BENCHMARKS = ("grid_cpu", "demo", "serving")
+BENCHMARKS = ("grid_cpu", "executors", "demo", "serving")
 ON_REQUEST = ("gpu",)
 """Run only if they are named: they need what not every machine has."""
 LONG = ("accuracy", "ablation")

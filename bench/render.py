@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from bench.executors.table import markdown as executor_tables
 from bench.record import RESULTS
 from bench.serving.table import markdown as serving_tables
 
 ROOT: Final = Path(__file__).parents[1]
-PAGES: Final = ("README.md", "docs/models.md", "docs/serving.md")
+PAGES: Final = ("README.md", "docs/models.md", "docs/serving.md", "docs/execution.md")
 _BLOCK: Final = re.compile(r"(<!-- bench:(?P<name>\w+) -->\n).*?(<!-- /bench:(?P=name) -->)", re.DOTALL)
 Result = Mapping[str, Any]
 
@@ -49,7 +50,16 @@ def _source(result: Result) -> str:
     return f"`{result['command']}` at {result['commit']}, {result['date']}, on {result['machine']}."
 
 
-TABLES: Final[Mapping[str, Callable[[Result], str]]] = {"grid_cpu": grid_cpu, "serving": serving}
+def executors(result: Result) -> str:
+    """Ways to run a grid on a CPU."""
+    return "\n".join([executor_tables(result["figures"]), "", _source(result)])
+
+
+TABLES: Final[Mapping[str, Callable[[Result], str]]] = {
+    "grid_cpu": grid_cpu,
+    "executors": executors,
+    "serving": serving,
+}
 
 
 def rendered(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Which executor `auto` stands for: pure, by what was measured (docs/models.md, Cost on a CPU), or is yet to be.
+"""Which executor `auto` stands for: pure, by what was measured (docs/execution.md), or is yet to be.
 
 On a CPU `threads` is never behind by more than an operator's overhead, and ahead wherever there are several students
 or several texts: it deals them to cores by students and batch itself (`cpu/deal.py`).
