@@ -72,5 +72,5 @@ def test_every_smaller_number_of_students_gets_a_line_with_its_share_of_the_time
 def test_without_a_teacher_there_is_nothing_to_judge() -> None:
     found = verdict(adapter_report())
     assert found.standing is Standing.UNKNOWN
-    assert "with all 2 students answers 100.0" in found.sentence
+    assert "on all 2 students answers 100.0" in found.sentence
     assert costs_of_k(adapter_report()) == []

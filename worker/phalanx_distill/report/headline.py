@@ -22,7 +22,8 @@ def origin(report: Report) -> str:
         depth = len(report.students[0].rows)
         parts.append(f"{shape} of {counted(depth, 'row')}" if depth else shape)
     parts.append(f"{report.digest[:19]}…")
-    parts.append(f"phalanx {report.versions.get('phalanx', '')}".strip())
+    if "phalanx" in report.versions:
+        parts.append(f"phalanx {report.versions['phalanx']}")
     return " · ".join(part for part in parts if part)
 
 

@@ -55,10 +55,9 @@ def verdict(report: Report) -> Verdict:
     """What to think of the run, in two sentences."""
     accuracy, compared = report.measured.accuracy, differences(report)
     full, rows = accuracy.by_k[-1], count(accuracy.rows_evaluated)
-    who = "The adapter, with all" if report.kind == "adapter" else "The full ensemble of"
-    said = (
-        f"{who} {counted(full.students, 'student')} answers {percent(full.accuracy)} of {rows} held-out rows correctly"
-    )
+    everyone = counted(full.students, "student")
+    who = f"The adapter on all {everyone}" if report.kind == "adapter" else f"The full ensemble of {everyone}"
+    said = f"{who} answers {percent(full.accuracy)} of {rows} held-out rows correctly"
     if accuracy.teacher is None:
         return Verdict(Standing.UNKNOWN, f"{said}.", f"95 % interval {percent(full.low)} to {percent(full.high)}.")
     taught = f"{said}, the teacher {percent(accuracy.teacher.accuracy)}"

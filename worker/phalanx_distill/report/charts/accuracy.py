@@ -38,8 +38,9 @@ def _accuracy(ax: Axes, accuracy: Accuracy) -> None:
     ax.set_title("Accuracy")
     student_ticks(ax, students)
     shares(ax)
-    room(ax, below=0.2)
-    ax.legend(loc="lower right", ncols=2)
+    if accuracy.teacher is not None:
+        room(ax, below=0.2)
+        ax.legend(loc="lower right", ncols=2)
 
 
 def _differences(ax: Axes, differences: Sequence[Difference], budget: float) -> None:

@@ -37,7 +37,8 @@ def _figure(report: Report, compared: Sequence[Difference]) -> Figure:
     alt = "Accuracy: " + ", ".join(f"{percent(entry.accuracy)} with {entry.students}" for entry in accuracy.by_k)
     if accuracy.teacher is not None:
         alt += f"; the teacher {percent(accuracy.teacher.accuracy)}"
-    caption = f"{count(accuracy.rows_evaluated)} held-out rows, bars and band: 95 % intervals (Wilson)."
+    band = " and band" if accuracy.teacher is not None else ""
+    caption = f"{count(accuracy.rows_evaluated)} held-out rows; bars{band}: 95 % intervals (Wilson)."
     if compared:
         caption += " The difference is taken on the same rows, so it is surer than the two bars beside each other."
     return Figure(accuracy_chart(report.measured, compared, budget_of(report)), f"{alt}.", caption)
@@ -62,7 +63,8 @@ def _table(report: Report, compared: Sequence[Difference]) -> Table:
         if compared:
             cells += _compared(report, compared[index], index)
         rows.append(Row(tuple(cells)))
-    return Table("Accuracy, agreement and difference to the teacher", tuple(head), tuple(rows), note=_note(report))
+    caption = "Accuracy, agreement and difference to the teacher" if compared else "Accuracy and agreement"
+    return Table(caption, tuple(head), tuple(rows), note=_note(report))
 
 
 def _cells(entry: StudentAccuracy) -> list[Cell]:

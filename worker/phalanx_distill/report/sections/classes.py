@@ -40,7 +40,8 @@ def _by_class(classes: Sequence[ClassReading], labels: Sequence[str], *, taught:
         "Share of right answers by class",
         (*head, "same as teacher") if taught else head,
         tuple(_class_row(entry, labels, taught=taught) for entry in ordered[:_MOST_CLASSES]),
-        note="The least agreed on come first." + (f" {left_out} classes are left out." if left_out > 0 else ""),
+        note=f"The least {'agreed on' if taught else 'often right'} come first."
+        + (f" {left_out} classes are left out." if left_out > 0 else ""),
     )
 
 
