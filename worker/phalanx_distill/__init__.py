@@ -11,7 +11,8 @@
     stages      where a run keeps what it has done
     teacher, students, ramps, adapter    the four things that are trained
     evaluate    accuracy by number of students, with intervals
-    report/     report.json, plots, the table at the end
+    detail/     a closer look at held-out answers, and `cost` the price of a text, for the report
+    report/     report.json, its page, the table at the end
     pipeline, adapting                   the order in which all of it happens
 
 Inspired by Academus (arXiv 2408.12526): stacking distillation and boosting turn a deep teacher into shallow students
