@@ -11,7 +11,9 @@ import asyncio
 import contextlib
 import logging
 import signal
+import sys
 from collections.abc import Callable
+from typing import Final
 
 from aiohttp import web
 
@@ -23,9 +25,15 @@ from phalanx_server.worker import Worker
 
 log = logging.getLogger(__name__)
 
+_SWITCH_S: Final = 0.0005
+"""How long a thread keeps the interpreter while another waits for it; Python's own default is ten times that. The engine
+lets go of it for every operation on tensors, hundreds in a batch, and would wait that long for the event loop to give
+it back whenever a batch is delivered."""
+
 
 async def run(settings: Settings, *, plan: Plan | None, announce: Callable[[str], None]) -> int:
     """Serve until a signal; the exit code. `announce` gets the base URL once requests are taken."""
+    sys.setswitchinterval(_SWITCH_S)
     stop, hurry = asyncio.Event(), asyncio.Event()
     _on_signals(stop, hurry)
     worker = Worker(settings)
