@@ -1,8 +1,10 @@
-"""What a run leaves for people: report.json, the page made of it, and the table at the end.
+"""What a run leaves for people.
 
-document    report.json
-verdict, headline    what to think of it, in sentences
-sections/   the parts of the page as blocks of text, tables and figures; charts/ draws the figures
-page        blocks and templates/ to HTML
-table, artifact      what terminals show
+    document             report.json
+    verdict, headline    what to think of it, in sentences
+    sections/, charts/   the page's parts as blocks of text, tables and drawings
+    page, templates/     from blocks to HTML
+    table, artifact      what terminals show
+
+The page is one file that loads nothing and runs nothing, and holds texts only where they were asked for.
 """
