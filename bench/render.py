@@ -12,12 +12,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from bench.ablation.table import markdown as ablation_table
+from bench.accuracy.table import commits
+from bench.accuracy.table import markdown as accuracy_table
 from bench.executors.table import markdown as executor_tables
 from bench.record import RESULTS
 from bench.serving.table import markdown as serving_tables
 
 ROOT: Final = Path(__file__).parents[1]
-PAGES: Final = ("README.md", "docs/models.md", "docs/serving.md", "docs/execution.md")
+PAGES: Final = ("README.md", "docs/models.md", "docs/serving.md", "docs/execution.md", "docs/distillation.md")
 _BLOCK: Final = re.compile(r"(<!-- bench:(?P<name>\w+) -->\n).*?(<!-- /bench:(?P=name) -->)", re.DOTALL)
 Result = Mapping[str, Any]
 
@@ -55,10 +58,28 @@ def executors(result: Result) -> str:
     return "\n".join([executor_tables(result["figures"]), "", _source(result)])
 
 
+def accuracy(result: Result) -> str:
+    """Ensembles against their teachers, task by task."""
+    return _trained(result, accuracy_table(result), "accuracy", "Accuracy by number of students, against the teacher")
+
+
+def ablation(result: Result) -> str:
+    """What a change of one choice does."""
+    return _trained(result, ablation_table(result), "ablation", "Effects of single choices on accuracy")
+
+
+def _trained(result: Result, table: str, name: str, title: str) -> str:
+    """A table whose runs were finished at different times, and its picture."""
+    source = f"`{result['command']}` on {result['machine']}: {commits(result)}."
+    return "\n".join([table, "", f"![{title}](img/{name}.png)", "", source])
+
+
 TABLES: Final[Mapping[str, Callable[[Result], str]]] = {
     "grid_cpu": grid_cpu,
     "executors": executors,
     "serving": serving,
+    "accuracy": accuracy,
+    "ablation": ablation,
 }
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from bench.accuracy.merging import Result, read_result
+from bench.accuracy.merging import Result, read_result, summary
 from bench.accuracy.plot import plot
 from bench.accuracy.processes import Ended, Job, run_jobs
 from bench.accuracy.reading import figures_of
@@ -113,7 +113,7 @@ def _take(ended: Ended[Subject], result: Result, places: Places) -> str:
 
 
 def _write(result: Result, places: Places) -> Path:
-    path = write("accuracy", result.summarised(), folder=places.results, runs=result.runs)
+    path = write("accuracy", result.summarised(summary), folder=places.results, runs=result.runs)
     if result.runs:
         plot(path, places.image)
     return path

@@ -6,7 +6,7 @@ import datetime
 import json
 import math
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from bench.accuracy.reading import exact
 from bench.record import Figure, commit
 
 Figures = dict[str, Figure]
+Summary = Callable[[Mapping[str, Figure], Sequence[str]], Iterator[tuple[str, Figure]]]
+"""(figures of runs, the runs' keys) -> figures over several runs."""
 
 
 @dataclass(slots=True)
@@ -24,20 +26,20 @@ class Result:
     figures: Figures = field(default_factory=dict)
     runs: dict[str, dict[str, str]] = field(default_factory=dict)
 
-    def add(self, key: str, found: Mapping[str, Figure], *, fingerprint: str) -> bool:
-        """Take over the figures of a run; False if it is known already."""
+    def add(self, key: str, found: Mapping[str, Figure], *, fingerprint: str, **more: str) -> bool:
+        """Take over the figures of a run; False if it is known already. `more` may give another commit and date."""
         known = self.runs.get(key)
         if known is not None and known["fingerprint"] == fingerprint:
             return False
         self.figures = {name: figure for name, figure in self.figures.items() if not name.startswith(f"{key}:")}
         self.figures |= {f"{key}:{name}": figure for name, figure in found.items()}
         today = datetime.datetime.now(datetime.UTC).date().isoformat()
-        self.runs[key] = {"fingerprint": fingerprint, "commit": commit(), "date": today}
+        self.runs[key] = {"fingerprint": fingerprint, "commit": commit(), "date": today, **more}
         return True
 
-    def summarised(self) -> Figures:
+    def summarised(self, over: Summary) -> Figures:
         """All figures, with those over seeds and tasks anew."""
-        return self.figures | dict(summary(self.figures, list(self.runs)))
+        return self.figures | dict(over(self.figures, list(self.runs)))
 
 
 def read_result(path: Path) -> Result:
@@ -45,8 +47,9 @@ def read_result(path: Path) -> Result:
     if not path.exists():
         return Result()
     data: dict[str, Any] = json.loads(path.read_text())
-    figures = {key: Figure(**figure) for key, figure in data["figures"].items()}
-    return Result(figures={key: f for key, f in figures.items() if _run_of(key) in data["runs"]}, runs=data["runs"])
+    runs: dict[str, dict[str, str]] = data["runs"]
+    own = {key: Figure(**figure) for key, figure in data["figures"].items() if _run_of(key, runs)}
+    return Result(figures=own, runs=runs)
 
 
 def summary(figures: Mapping[str, Figure], runs: Sequence[str]) -> Iterator[tuple[str, Figure]]:
@@ -90,5 +93,7 @@ def _students(figures: Mapping[str, Figure], run: str) -> int:
     return int(figures[f"{run}:students"].value)
 
 
-def _run_of(key: str) -> str:
-    return ":".join(key.split(":")[:3])
+def _run_of(key: str, runs: Mapping[str, object]) -> str | None:
+    """The run that a figure was measured in; None for those over several."""
+    parts = key.split(":")
+    return next((run for end in range(1, len(parts)) if (run := ":".join(parts[:end])) in runs), None)

@@ -50,6 +50,6 @@ def _panel(ax: Axes, figures: Figures, task: str, runs: list[str]) -> None:
     ax.set_title(f"{name}, {encoder}")
     ax.set(xlabel="students")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    ax.yaxis.set_major_formatter(PercentFormatter(1.0))
     ax.margins(x=0.15, y=0.2)
     ax.legend(loc="best")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -20,11 +21,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Job(Generic[T]):
-    """A command and where its output goes; `of` is whatever it is a job of."""
+    """A command, where its output goes and what it is told; `of` is whatever it is a job of."""
 
     of: T
     command: tuple[str, ...]
     log: Path
+    told: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,12 @@ def _start(job: Job[T]) -> _Running[T]:
     job.log.parent.mkdir(parents=True, exist_ok=True)
     log = job.log.open("ab")
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
-    process = subprocess.Popen(job.command, stdout=log, stderr=subprocess.STDOUT, env=environment)
+    process = subprocess.Popen(
+        job.command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, env=environment
+    )
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError), process.stdin:
+        process.stdin.write(job.told)
     return _Running(job, process, log)
 
 

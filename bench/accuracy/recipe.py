@@ -7,7 +7,7 @@ from typing import Final
 from bench.accuracy.subjects import Subject
 
 ENCODERS: Final[dict[str, dict[str, str]]] = {
-    # Half of the teacher's rows leave half of the residual that a third of them does; a fourth student adds little.
+    # Half of the teacher's rows: two rows fall short on hard tasks, and more students of two do not make up for it.
     "minilm": {"students.count": "3", "students.rows": "3"},
     # A third of twelve rows. A pass costs several of MiniLM's, so there are fewer of them, and less text.
     "mpnet": {"students.count": "2", "students.rows": "4", "students.fit.epochs": "1", "transfer.neighbours": "2"},

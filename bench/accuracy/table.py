@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from bench.accuracy.subjects import SEEDS, TASKS
+from bench.points import point, points
 
 Figures = Mapping[str, Mapping[str, Any]]
 
@@ -23,16 +25,14 @@ def markdown(result: Mapping[str, Any]) -> str:
             lines.append("| " + " | ".join(_cells(figures, runs, encoder, task)) + " |")
         mean = figures.get(f"{encoder}:mean:difference")
         if mean is not None:
-            lines.append(f"| {encoder} | mean of tasks run | | | | | **{_points(mean)}** | | |")
+            lines.append(f"| {encoder} | mean of tasks run | | | | | **{points(mean)}** | | |")
     return "\n".join(lines)
 
 
 def commits(result: Mapping[str, Any]) -> str:
-    """Which commits measured how many of the runs."""
-    counts: dict[str, int] = {}
-    for run in result["runs"].values():
-        counts[f"{run['commit']}, {run['date']}"] = counts.get(f"{run['commit']}, {run['date']}", 0) + 1
-    return "; ".join(f"{count} at {at}" for at, count in counts.items())
+    """Which commits measured how many of the runs, the most first."""
+    counts = Counter(f"{run['commit']}, {run['date']}" for run in result["runs"].values())
+    return "; ".join(f"{count} runs at {at}" for at, count in counts.most_common())
 
 
 def _tasks(runs: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -56,11 +56,7 @@ def _cells(figures: Figures, runs: Mapping[str, Any], encoder: str, task: str) -
     yield f"{figures[f'{seeds[0]}:held_out']['value']:g}"
     yield f"{figures[f'{key}:all:teacher']['value']:.3f}"
     yield ", ".join(f"{figures[f'{run}:students']['value']:g} x {figures[f'{run}:rows']['value']:g}" for run in seeds)
-    yield _points(figures[f"{key}:one:difference"])
-    yield f"**{_points(figures[f'{key}:all:difference'])}**"
-    yield f"{100 * spread['low']:+.1f} to {100 * spread['high']:+.1f}"
+    yield points(figures[f"{key}:one:difference"])
+    yield f"**{points(figures[f'{key}:all:difference'])}**"
+    yield f"{point(spread['low'])} to {point(spread['high'])}"
     yield f"{len(seeds)} of {len(SEEDS)}"
-
-
-def _points(figure: Mapping[str, float]) -> str:
-    return f"{100 * figure['value']:+.1f} ({100 * figure['low']:+.1f} to {100 * figure['high']:+.1f})"

@@ -75,7 +75,7 @@ def test_a_run_that_is_known_keeps_its_commit_and_date_and_another_takes_its_pla
 def test_the_table_says_what_is_not_run_yet() -> None:
     result = Result()
     result.add("minilm:movie:s0", found(-0.004), fingerprint="f")
-    figures = {key: vars_of(figure) for key, figure in result.summarised().items()}
+    figures = {key: vars_of(figure) for key, figure in result.summarised(summary).items()}
     lines = markdown({"figures": figures, "runs": result.runs}).splitlines()
     movie = next(line for line in lines if line.startswith("| minilm | movie |"))
     assert "**-0.4 (-2.4 to +1.6)**" in movie
@@ -165,7 +165,7 @@ def test_a_tiny_run_is_measured_recorded_drawn_and_not_repeated(places: Places) 
 def test_a_run_that_fails_is_named_and_what_was_known_stays(places: Places) -> None:
     known = Result()
     known.add("minilm:movie:s0", found(0.0), fingerprint="f")
-    write("accuracy", known.summarised(), folder=places.results, runs=known.runs)
+    write("accuracy", known.summarised(summary), folder=places.results, runs=known.runs)
     with pytest.raises(SystemExit, match="failed: tiny:nowhere:s0; their logs are in"):
         main(["--encoders", "tiny", "--tasks", "nowhere", "--seeds", "0"], places)
     assert set(read_result(places.results / "accuracy.json").runs) == {"minilm:movie:s0"}

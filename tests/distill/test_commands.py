@@ -122,6 +122,15 @@ def test_settings_come_together_from_paths_and_options() -> None:
     assert parsed.teacher.fit.learning_rate == DistillSettings().teacher.fit.learning_rate
 
 
+def test_options_overrule_single_settings_and_these_a_file_of_them(tmp_path: Path) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text("seed: 7\nstudents: {count: 2, rows: 1, rows_from: [[0], [2]]}\ntransfer: {sources: [sets]}\n")
+    nested = merged(("students.rows=2", "students.rows_from=[[0, 1], spread]"), {"students.count": "auto"}, file)
+    parsed = parse_settings(DistillSettings, nested)
+    assert (parsed.seed, parsed.students.count, parsed.students.rows) == (7, "auto", 2)
+    assert (parsed.students.rows_from, parsed.transfer.sources) == (((0, 1), "spread"), ("sets",))
+
+
 def test_a_setting_of_the_wrong_type_is_refused_by_path() -> None:
     with pytest.raises(SettingError, match=r"teacher\.fit\.learning_rate: Expected `float`"):
         parse_settings(DistillSettings, {"teacher": {"fit": {"learning_rate": "fast"}}})

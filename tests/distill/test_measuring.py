@@ -105,7 +105,7 @@ def test_lines_are_few_and_say_how_far_it_is() -> None:
             now += 1.0
             advance(note="loss 0.5")
     said = said_to.getvalue().splitlines()
-    assert said[0] == "teacher: 15/100 loss 0.5"
+    assert said[0] == "teacher: 15/100 loss 0.5, 1:25 left"
     assert said[-1] == "teacher: done in 100.0 s loss 0.5"
     assert len(said) == 7
 

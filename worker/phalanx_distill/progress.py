@@ -57,13 +57,21 @@ class Lines:
             done, said = done + steps, note or said
             if self._clock() - last >= LINE_EVERY_S:
                 last = self._clock()
-                self.say(f"{title}: {done}/{total} {said}")
+                self.say(f"{title}: {done}/{total} {said}{_left(self._clock() - started, done, total)}")
 
         yield advance
         self.say(f"{title}: done in {self._clock() - started:.1f} s {said}")
 
     def say(self, line: str) -> None:
         self._console.print(line.rstrip(), highlight=False, soft_wrap=True, markup=False)
+
+
+def _left(passed_s: float, done: int, total: int) -> str:
+    """How long the rest of a stage will take if it goes on as it went."""
+    if not 0 < done < total:
+        return ""
+    left_s = round(passed_s / done * (total - done))
+    return f", {left_s // 60}:{left_s % 60:02} left"
 
 
 class Bars:
