@@ -30,7 +30,7 @@ def learning_chart(curves: Mapping[str, Sequence[Epoch]], students: Sequence[Stu
     """A panel for each thing that was trained, in the order of training."""
     known = [(name, curves[name]) for name in TITLES if curves.get(name)]
     panels = len(known) + bool(students)
-    columns = min(panels, _MOST_COLUMNS)
+    columns = 2 if panels == 4 else min(panels, _MOST_COLUMNS)
     lines = math.ceil(panels / columns)
     drawing = Drawing("learning", rows=lines, columns=columns, width=3.5 * columns, height=3.0 * lines)
     with drawing.panels() as axes:
