@@ -42,7 +42,7 @@ def shape(ctx: click.Context, param: click.Parameter, value: str | None) -> int 
     metavar="SHARE",
     help="With auto: how much less accurate than the teacher, on validation rows.  [default: 0.005]",
 )
-@click.option("--target", type=click.Choice(["residual", "teacher"]), help="What students learn.  [default: residual]")
+@click.option("--target", type=click.Choice(["residual", "teacher"]), help="What students learn.  [default: teacher]")
 @click.option(
     "--unlabelled",
     multiple=True,
@@ -101,8 +101,8 @@ def command(
 ) -> None:
     """Distil a teacher into an ensemble of shallow students.
 
-    The teacher is fine-tuned on labelled rows, then students learn from it, by default each what the earlier ones
-    leave over of its logits. An interrupted run goes on where it stopped when the same command is given again.
+    The teacher is fine-tuned on labelled rows, then students learn its logits on these rows and on texts near them,
+    or what earlier students leave over of its logits. An interrupted run goes on where it stopped when the same command is given again.
     """
     if show_texts and page is None:
         raise click.UsageError("--show-texts: name a page by --report FILE; texts are never put beside the artifact")
