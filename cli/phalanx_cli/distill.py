@@ -102,7 +102,8 @@ def command(
     """Distil a teacher into an ensemble of shallow students.
 
     The teacher is fine-tuned on labelled rows, then students learn its logits on these rows and on texts near them,
-    or what earlier students leave over of its logits. An interrupted run goes on where it stopped when the same command is given again.
+    or what earlier students leave over of its logits. An interrupted run goes on where it stopped when the same
+    command is given again.
     """
     if show_texts and page is None:
         raise click.UsageError("--show-texts: name a page by --report FILE; texts are never put beside the artifact")
