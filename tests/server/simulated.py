@@ -61,6 +61,7 @@ class Worker:
     device: Device
     policy: BurstPolicy
     seed: int
+    floor: int = 1
     answers: list[Answer] = field(default_factory=list)
     steps: list[tuple[float, int]] = field(default_factory=list)
 
@@ -70,7 +71,7 @@ class Worker:
         truth = believed = self.device.capacity()
         arrivals, state, now_s = Arrivals(), None, 0.0
         due, waiting = deque(self._due(phases, chance)), deque[tuple[float, int]]()
-        bounds = Bounds(floor=1, ceiling=self.device.students)
+        bounds = Bounds(floor=self.floor, ceiling=self.device.students)
         while due or waiting:
             if not waiting:
                 now_s = max(now_s, due[0][0])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -83,37 +84,91 @@ def test_expiry_drops_exactly_what_is_late(deadlines: list[float], now_s: float)
     assert len(room) + len(late) == len(deadlines)
 
 
+DEADLINE_S = 1000.0
+
+
 class RoomMachine(RuleBasedStateMachine):
-    """Arrivals, cancellations and batches in any order: nothing is lost, nothing comes twice."""
+    """Arrivals, cancellations, deadlines and batches in any order: nothing is lost, comes twice, or starves.
+
+    `bounds` is the batch by which each text is out: one for each that waited when it came, and its own, whatever
+    comes after it.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.room, self.waiting, self.next_id = WaitingRoom(), {}, 0
+        self.takes, self.bounds = 0, {}
 
     @rule(tokens=lengths)
     def arrive(self, tokens: int) -> None:
-        self.waiting[self.next_id] = item(self.next_id, tokens)
+        self.bounds[self.next_id] = self.takes + len(self.waiting) + 1
+        self.waiting[self.next_id] = item(self.next_id, tokens, deadline_s=DEADLINE_S + self.next_id)
         self.room.add(self.waiting[self.next_id])
         self.next_id += 1
 
     @rule(choice=st.integers(0, 60))
     def cancel(self, choice: int) -> None:
         assert self.room.cancel(choice) == (self.waiting.pop(choice, None) is not None)
+        self.bounds.pop(choice, None)
+
+    @rule(patience=st.integers(0, 30))
+    def expire(self, patience: int) -> None:
+        """Deadlines are in the order of arrival, as one timeout for all makes them."""
+        late = self.room.expire(DEADLINE_S + self.next_id - patience)
+        assert [entry.id for entry in late] == [number for number in self.waiting if number <= self.next_id - patience]
+        for entry in late:
+            del self.waiting[entry.id], self.bounds[entry.id]
 
     @rule(bound=limits)
     def run(self, bound: BatchLimits) -> None:
+        oldest = next(iter(self.waiting.values()), None)
         batch = self.room.take(bound)
-        assert bool(batch) == bool(self.waiting)
+        self.takes += 1
+        assert batch[:1] == (() if oldest is None else (oldest,))
+        padded = len(batch) * max((entry.tokens for entry in batch), default=0)
+        assert len(batch) <= 1 or padded <= bound.tokens
+        assert padded - sum(entry.tokens for entry in batch) <= bound.padding * padded + 1e-9
+        assert len(batch) <= bound.texts
         for entry in batch:
             assert self.waiting.pop(entry.id) is entry
+            del self.bounds[entry.id]
 
     @invariant()
     def counts_agree(self) -> None:
         assert len(self.room) == len(self.waiting)
         assert self.room.tokens == sum(entry.tokens for entry in self.waiting.values())
 
+    @invariant()
+    def nothing_starves(self) -> None:
+        assert all(self.takes < bound for bound in self.bounds.values())
+
 
 TestRoom = RoomMachine.TestCase
+
+
+class Watched:
+    """An item that counts how often its length is looked at."""
+
+    looks = 0
+
+    def __init__(self, number: int, tokens: int) -> None:
+        self.id, self.deadline_s, self._tokens = number, 1.0, tokens
+
+    @property
+    def tokens(self) -> int:
+        Watched.looks += 1
+        return self._tokens
+
+
+@given(st.integers(1, 64), st.floats(0, 1), st.lists(lengths, min_size=1, max_size=6))
+@settings(max_examples=25, deadline=None)
+def test_a_take_looks_at_no_more_texts_in_a_longer_queue(texts: int, padding: float, cycle: list[int]) -> None:
+    room = WaitingRoom()
+    for number in range(2000):
+        room.add(cast(Item, Watched(number, cycle[number % len(cycle)])))
+    Watched.looks = 0
+    room.take(BatchLimits(tokens=10**6, texts=texts, padding=padding))
+    assert Watched.looks <= 16 * texts
 
 
 def test_the_same_text_cannot_wait_twice() -> None:
@@ -136,6 +191,22 @@ def test_observed_batches_pull_the_prediction_towards_what_they_took(
     before_s = capacity.costs[index].seconds(tokens)
     after_s = capacity.observe(students=students, tokens=tokens, seconds=seconds).costs[index].seconds(tokens)
     assert min(before_s, seconds) * 0.999 <= after_s <= max(before_s, seconds) * 1.001
+
+
+@given(st.integers(1, 4), st.floats(1.3, 2), st.integers(64, 4096))
+def test_a_device_that_slows_is_known_within_a_few_batches_for_any_number_of_students(
+    students: int, slower: float, tokens: int
+) -> None:
+    true = Capacity(tuple(Cost(fixed_s=0.002, tokens_per_s=8000 / k) for k in range(1, 5)))
+    seen = true
+    for _ in range(8):
+        seconds = true.seconds(students=students, tokens=tokens) * slower
+        seen = seen.observe(students=students, tokens=tokens, seconds=seconds)
+    for count in range(1, 5):
+        assert seen.tokens_per_s(count) == pytest.approx(true.tokens_per_s(count) / slower, rel=0.35)
+    assert seen.seconds(students=students, tokens=tokens) >= slower / 1.2 * true.seconds(
+        students=students, tokens=tokens
+    )
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf")])

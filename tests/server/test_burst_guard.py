@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phalanx_server.batching.arrivals import NONE, Arrivals, Between
-from phalanx_server.batching.burst import Bounds, BurstPolicy, BurstState, Demand, pick_students
+from phalanx_server.batching.burst import Bounds, BurstPolicy, BurstState, Demand, Setback, pick_students
 from phalanx_server.batching.capacity import Capacity, Cost
 
 costs = st.builds(Cost, fixed_s=st.floats(1e-6, 0.1), tokens_per_s=st.floats(10, 1e6))
@@ -29,7 +29,10 @@ policies = st.builds(
     raise_after_s=st.floats(0, 10),
 )
 bounds = st.tuples(st.integers(1, 8), st.integers(1, 8)).map(lambda pair: Bounds(floor=min(pair), ceiling=max(pair)))
-states = st.none() | st.builds(BurstState, students=st.integers(1, 8), calm_since_s=st.none() | st.floats(0, 100))
+setbacks = st.none() | st.builds(Setback, offered=st.floats(0, 1e6), hold_s=st.floats(0, 10), tried=st.booleans())
+states = st.none() | st.builds(
+    BurstState, students=st.integers(1, 8), calm_since_s=st.none() | st.floats(0, 100), setback=setbacks
+)
 times = st.floats(0, 1000)
 
 FOUR = Capacity(tuple(Cost(fixed_s=0.002, tokens_per_s=8000 / k) for k in range(1, 5)), batch_tokens=1024)
@@ -74,6 +77,16 @@ def test_more_students_than_the_floor_meet_the_objective_and_the_arrivals(
     if after.students > bound.floor:
         assert demand.others_s + alike.drain_s(students=1, tokens=demand.tokens) <= policy.objective_s * policy.share
         assert demand.others_load.low + demand.offered.low / alike.tokens_per_s(1) <= 1
+
+
+@given(demands, bounds, capacities, policies, times)
+def test_a_drop_goes_to_the_most_students_that_would_do(
+    demand: Demand, bound: Bounds, capacity: Capacity, policy: BurstPolicy, now_s: float
+) -> None:
+    most = pick_students(None, demand, bound, capacity=capacity, policy=policy, now_s=now_s).students
+    for ceiling in range(most, bound.ceiling + 1):
+        fewer = Bounds(floor=bound.floor, ceiling=ceiling)
+        assert pick_students(None, demand, fewer, capacity=capacity, policy=policy, now_s=now_s).students == most
 
 
 def test_the_running_batch_the_queue_and_the_own_batch_share_the_objective() -> None:
@@ -220,6 +233,55 @@ def test_after_a_pause_the_first_batch_has_all_students_again() -> None:
     calm = Demand(tokens=16, offered=sure(10))
     later = pick_students(dropped, calm, ALL, capacity=FOUR, policy=POLICY, now_s=5.0)
     assert later.students == 4
+
+
+def drop(state: BurstState, rate: float, *, now_s: float) -> BurstState:
+    """A queue that chance has made too long for more than one student."""
+    demand = Demand(tokens=100_000, offered=sure(rate))
+    return pick_students(state, demand, ALL, capacity=FOUR, policy=POLICY, now_s=now_s)
+
+
+def back(state: BurstState, rate: float, *, now_s: float) -> float:
+    """Seconds until a student comes back under a calm queue."""
+    waited_s = 0.0
+    while waited_s < 60:
+        demand = Demand(tokens=1, offered=sure(rate))
+        after = pick_students(state, demand, ALL, capacity=FOUR, policy=POLICY, now_s=now_s + waited_s)
+        if after.students > state.students:
+            return waited_s
+        state, waited_s = after, waited_s + 0.1
+    return waited_s
+
+
+def raised(state: BurstState, rate: float, *, now_s: float) -> BurstState:
+    """The state with a student more, after as much calm as that takes."""
+    demand = Demand(tokens=1, offered=sure(rate))
+    calm = pick_students(state, demand, ALL, capacity=FOUR, policy=POLICY, now_s=now_s)
+    return pick_students(calm, demand, ALL, capacity=FOUR, policy=POLICY, now_s=now_s + 20)
+
+
+def test_each_time_a_raise_is_undone_the_next_takes_longer_up_to_a_bound() -> None:
+    state, waits = BurstState(students=2), []
+    for step in range(7):
+        state = drop(state, 1500, now_s=100.0 * step)
+        waits.append(back(state, 1500, now_s=100.0 * step))
+        state = raised(state, 1500, now_s=100.0 * step)
+    assert waits == sorted(waits)
+    assert waits[0] <= POLICY.raise_after_s
+    assert waits[-1] == pytest.approx(POLICY.hold_s, abs=0.2)
+
+
+def test_a_raise_waits_no_longer_once_arrivals_are_far_below_those_of_the_drop() -> None:
+    state = BurstState(students=1, setback=Setback(offered=4000, hold_s=8.0))
+    assert back(state, 1000, now_s=0) <= POLICY.raise_after_s
+    assert back(state, 2500, now_s=0) >= 8.0
+
+
+def test_drops_in_a_row_are_one_setback() -> None:
+    state = BurstState(students=4)
+    for step, rate in enumerate((1600, 2500, 3700)):
+        state = drop(state, rate, now_s=0.1 * step)
+    assert state.setback == Setback(offered=3700, hold_s=0.0)
 
 
 def test_right_after_a_burst_students_stay_away_for_a_calm_spell() -> None:

@@ -46,6 +46,56 @@ def test_a_burst_meets_the_objective_and_all_students_are_back_soon_after(
     assert worker.since(device.students) <= 10 + 5
 
 
+CALM, BURST = 0.35, 4 * 0.35
+ON_OFF = [Phase(5, CALM), *[Phase(3, BURST), Phase(2, CALM)] * 6]
+END_S = 33.0
+"""When the last of six bursts ends; the first begins at 5 s."""
+
+texts_in_an_objective = st.floats(20, 80)
+"""As many as the device answers with all students, one after the other."""
+
+
+def objective(device: Device, texts: float) -> BurstPolicy:
+    objective_s = min(texts * device.text_s * device.students + 4 * device.fixed_s, 0.6)
+    return BurstPolicy(objective_s=objective_s, batch_s=0.3 * objective_s)
+
+
+@settings(max_examples=15, deadline=None)
+@given(devices, texts_in_an_objective, seeds)
+def test_bursts_of_four_times_the_load_stay_within_any_objective_and_leave_no_trace(
+    device: Device, texts: float, seed: int
+) -> None:
+    worker = Worker(device, objective(device, texts), seed)
+    worker.run([*ON_OFF, Phase(8, CALM)])
+    assert worker.p99_s(6, END_S + 2) <= worker.policy.objective_s
+    assert min(students for at_s, students in worker.steps if at_s < END_S) < device.students
+    assert worker.since(device.students) <= END_S + 5
+
+
+@settings(max_examples=10, deadline=None)
+@given(devices, texts_in_an_objective, seeds)
+def test_the_same_bursts_break_any_objective_if_students_are_fixed(device: Device, texts: float, seed: int) -> None:
+    worker = Worker(device, objective(device, texts), seed, floor=device.students)
+    worker.run(ON_OFF)
+    assert worker.p99_s(6, END_S + 2) > 1.5 * worker.policy.objective_s
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_device_that_slows_as_the_burst_begins_is_hardly_noticed(seed: int) -> None:
+    """As where clients share the cores of a small machine."""
+    worker = simulate(Device(), seed, Phase(5, CALM), Phase(5, BURST, slowdown=1.5), Phase(6, CALM))
+    assert worker.p99_s(5, 6) <= 1.15 * OBJECTIVE_S
+    assert worker.p99_s(6, 10) <= OBJECTIVE_S
+    assert worker.since(4) <= 10 + 5
+
+
+@pytest.mark.parametrize("load", [0.5, 0.6, 0.7, 0.8])
+def test_where_few_texts_make_up_an_objective_chance_moves_students_less_and_less(load: float) -> None:
+    worker = simulate(Device(text_s=0.006, fixed_s=0.004), 0, Phase(60, load))
+    assert worker.changes(5) <= 14
+    assert worker.p99_s(5, 60) <= OBJECTIVE_S
+
+
 @pytest.mark.parametrize("load", [1.8, 2.0, 2.2])
 def test_a_load_that_two_students_just_could_not_take_leaves_one(load: float) -> None:
     """Where a guard that sees the queue alone goes up and down each second: with one student it is always empty."""
