@@ -5,17 +5,20 @@ from __future__ import annotations
 import importlib
 import sys
 
-BENCHMARKS = ("grid_cpu", "executors", "demo", "serving")
+BENCHMARKS = ("cpu", "executors", "demo", "serving")
 ON_REQUEST = ("gpu",)
 """Run only if they are named: they need what not every machine has."""
 LONG = ("accuracy", "ablation")
-"""They train for hours, take options, and are run only by name."""
+"""They train for hours, and are run only by name."""
+OPTIONED = ("cpu", *LONG)
+"""They take options if they are named first."""
 
 
 def main() -> None:
-    """Run what is named on the command line; options belong to the one long benchmark before them."""
+    """Run what is named on the command line; options belong to the one benchmark before them."""
     given = sys.argv[1:]
-    if given and given[0] in LONG:
+    options = [part for part in given if part.startswith("-")]
+    if given and (given[0] in LONG or (given[0] in OPTIONED and options)):
         print(importlib.import_module(f"bench.{given[0]}").run(given[1:]))
         return
     names = given or list(BENCHMARKS)

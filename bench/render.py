@@ -15,6 +15,7 @@ from typing import Any, Final
 from bench.ablation.table import markdown as ablation_table
 from bench.accuracy.table import commits
 from bench.accuracy.table import markdown as accuracy_table
+from bench.cpu.table import markdown as cpu_tables
 from bench.executors.table import markdown as executor_tables
 from bench.record import RESULTS
 from bench.serving.table import markdown as serving_tables
@@ -25,23 +26,10 @@ _BLOCK: Final = re.compile(r"(<!-- bench:(?P<name>\w+) -->\n).*?(<!-- /bench:(?P
 Result = Mapping[str, Any]
 
 
-def grid_cpu(result: Result) -> str:
-    """Milliseconds of each contender by shape, and its time over the full ensemble's."""
-    figures = result["figures"]
-    keys = [key for key in figures if not key.startswith("ratio:")]
-    shapes = list(dict.fromkeys(key.split(":", 1)[1] for key in keys))
-    names = list(dict.fromkeys(key.split(":", 1)[0] for key in keys))
-    titles = [shape.replace("n", "batch ", 1).replace(":s", ", tokens ") for shape in shapes]
-    lines = ["| ms, and share of the full ensemble's time | " + " | ".join(titles) + " |"]
-    lines.append("|---|" + "---|" * len(shapes))
-    for name in names:
-        cells = [_cell(figures[f"{name}:{shape}"], figures[f"ratio:{name}:{shape}"]) for shape in shapes]
-        lines.append(f"| {name.replace('_', ' ')} | " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", _source(result)])
-
-
-def _cell(time: Mapping[str, float], ratio: Mapping[str, float]) -> str:
-    return f"{time['value']:.1f} ({time['low']:.1f} to {time['high']:.1f}), {ratio['value']:.2f}"
+def cpu(result: Result) -> str:
+    """Ensembles against teachers in this engine, transformers and ONNX Runtime."""
+    picture = "![Latency and throughput of ensembles and teachers on a CPU](img/cpu.png)"
+    return "\n".join([cpu_tables(result["figures"]), "", picture, "", _source(result)])
 
 
 def serving(result: Result) -> str:
@@ -75,7 +63,7 @@ def _trained(result: Result, table: str, name: str, title: str) -> str:
 
 
 TABLES: Final[Mapping[str, Callable[[Result], str]]] = {
-    "grid_cpu": grid_cpu,
+    "cpu": cpu,
     "executors": executors,
     "serving": serving,
     "accuracy": accuracy,
