@@ -50,9 +50,9 @@ def test_the_average_stays_within_the_budget_at_all_times(
     plan = Bounds(floor=min(floor, len(agreement)), ceiling=len(agreement))
     for wait_s, texts, wanted in steps:
         now_s += wait_s
-        budget, bounds = keep_budget(budget, plan, policy)
+        budget, bounds = keep_budget(budget, plan, policy, now_s=now_s)
         students = min(max(wanted, bounds.floor), bounds.ceiling)
-        budget = budget.charged(texts=texts, students=students, policy=policy, now_s=now_s)
+        budget = budget.charged(texts=texts, students=students, policy=policy)
         assert budget.differing <= allowed * budget.texts + 1e-6
 
 
@@ -62,9 +62,9 @@ def test_the_floor_rises_within_the_plans_bounds_and_never_falls_below_them(
 ) -> None:
     plan = Bounds(floor=min(one, other), ceiling=max(one, other))
     before = Budget(texts=texts, differing=differing, spent=spent)
-    _, bounds = keep_budget(before, plan, policy_of(known, allowed))
+    _, bounds = keep_budget(before, plan, policy_of(known, allowed), now_s=0)
     assert plan.floor <= bounds.floor <= bounds.ceiling == plan.ceiling
-    assert keep_budget(before, plan, policy_of(known, None))[1] == plan
+    assert keep_budget(before, plan, policy_of(known, None), now_s=0)[1] == plan
 
 
 @given(losses, allowances, st.floats(0, 1e5), st.floats(0, 1e5), st.floats(0, 1e5), st.booleans())
@@ -74,7 +74,7 @@ def test_what_was_spent_never_lowers_the_floor(
     plan, policy = Bounds(floor=1, ceiling=8), policy_of(known, allowed)
     less = Budget(texts=texts, differing=differing, spent=spent)
     after = Budget(texts=texts, differing=differing + more, spent=spent)
-    assert keep_budget(less, plan, policy)[1].floor <= keep_budget(after, plan, policy)[1].floor
+    assert keep_budget(less, plan, policy, now_s=0)[1].floor <= keep_budget(after, plan, policy, now_s=0)[1].floor
 
 
 FOUR = losses_of((0.90, 0.96, 0.98, 1.0))
@@ -86,9 +86,9 @@ def serve(budget: Budget, *, seconds: int, wanted: int, start_s: float) -> tuple
     """Ten batches of twenty texts a second."""
     counts = []
     for step in range(10 * seconds):
-        budget, bounds = keep_budget(budget, PLAN, POLICY)
+        budget, bounds = keep_budget(budget, PLAN, POLICY, now_s=start_s + step / 10)
         counts.append(max(wanted, bounds.floor))
-        budget = budget.charged(texts=20, students=counts[-1], policy=POLICY, now_s=start_s + step / 10)
+        budget = budget.charged(texts=20, students=counts[-1], policy=POLICY)
     return budget, counts
 
 
@@ -106,28 +106,28 @@ def test_the_floor_falls_again_once_a_fourth_is_back() -> None:
     spent, _ = serve(Budget(), seconds=60, wanted=1, start_s=0)
     assert spent.spent
     later, counts = serve(spent, seconds=120, wanted=4, start_s=60)
-    assert keep_budget(later, PLAN, POLICY)[1] == PLAN
+    assert keep_budget(later, PLAN, POLICY, now_s=180)[1] == PLAN
     assert later.share_left(0.05) > 0.25
     assert set(counts) == {4}
 
 
 def test_a_new_worker_has_earned_nothing() -> None:
-    assert keep_budget(Budget(), PLAN, POLICY)[1].floor == 2
+    assert keep_budget(Budget(), PLAN, POLICY, now_s=0)[1].floor == 2
 
 
 def test_an_unmeasured_artifact_costs_nothing() -> None:
     assert loss(losses_of(()), 1) == 0.0
-    assert keep_budget(Budget(), PLAN, policy_of((), 0.0))[1] == PLAN
+    assert keep_budget(Budget(), PLAN, policy_of((), 0.0), now_s=0)[1] == PLAN
 
 
 @pytest.mark.parametrize("allowed", [0.04, 1 - 0.96])
 def test_students_that_differ_on_just_the_allowed_share_may_always_go_on(allowed: float) -> None:
-    assert keep_budget(Budget(), PLAN, policy_of(FOUR, allowed))[1].floor == 2
+    assert keep_budget(Budget(), PLAN, policy_of(FOUR, allowed), now_s=0)[1].floor == 2
 
 
 def test_time_alone_changes_no_share() -> None:
     spent, _ = serve(Budget(), seconds=5, wanted=1, start_s=0)
-    later = spent.charged(texts=0, students=4, policy=POLICY, now_s=1000)
+    later = spent.at(1000, window_s=WINDOW_S)
     assert later.share_left(0.05) == pytest.approx(spent.share_left(0.05))
     assert Budget().share_left(0.05) == 1.0
 

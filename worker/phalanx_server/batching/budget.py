@@ -53,15 +53,15 @@ class Budget:
     at_s: float = 0.0
     spent: bool = False
 
-    def charged(self, *, texts: int, students: int, policy: BudgetPolicy, now_s: float) -> Budget:
-        """With a batch more."""
-        weight = math.exp(-max(now_s - self.at_s, 0.0) / policy.window_s)
-        return replace(
-            self,
-            texts=self.texts * weight + texts,
-            differing=self.differing * weight + texts * loss(policy.losses, students),
-            at_s=max(now_s, self.at_s),
-        )
+    def at(self, now_s: float, *, window_s: float) -> Budget:
+        """Some time later."""
+        weight = math.exp(-max(now_s - self.at_s, 0.0) / window_s)
+        return replace(self, texts=self.texts * weight, differing=self.differing * weight, at_s=max(now_s, self.at_s))
+
+    def charged(self, *, texts: int, students: int, policy: BudgetPolicy) -> Budget:
+        """With the batch more that was decided on at `at_s`."""
+        differing = self.differing + texts * loss(policy.losses, students)
+        return replace(self, texts=self.texts + texts, differing=differing)
 
     def left(self, allowed: float) -> float:
         """How many answers may still differ."""
@@ -87,8 +87,9 @@ def loss(losses: Sequence[float], students: int) -> float:
     return losses[students - 1] if students <= len(losses) else 0.0
 
 
-def keep_budget(budget: Budget, bounds: Bounds, policy: BudgetPolicy) -> tuple[Budget, Bounds]:
-    """The plan's bounds, with the floor raised while the budget is spent; never above the ceiling."""
+def keep_budget(budget: Budget, bounds: Bounds, policy: BudgetPolicy, *, now_s: float) -> tuple[Budget, Bounds]:
+    """The budget now, and the plan's bounds with the floor raised while it is spent; never above the ceiling."""
+    budget = budget.at(now_s, window_s=policy.window_s)
     if policy.allowed is None:
         return replace(budget, spent=False), bounds
     needed = policy.texts * (loss(policy.losses, bounds.floor) - policy.allowed - _ROUNDING)

@@ -66,7 +66,7 @@ class Lane:
             others_s=sum(lane.drain_s(its) for lane, its in others),
             others_load=sum((lane.load(its, now_s=now_s) for lane, its in others), start=NONE),
         )
-        self.budget, bounds = keep_budget(self.budget, bounds_of(cut, self.model.students), spending)
+        self.budget, bounds = keep_budget(self.budget, bounds_of(cut, self.model.students), spending, now_s=now_s)
         self.model.speed.floor = bounds.floor
         self.burst = pick_students(self.burst, demand, bounds, capacity=self.capacity, policy=policy, now_s=now_s)
         return self.burst.students
@@ -79,9 +79,9 @@ class Lane:
         self.capacity = self.capacity.observe(students=students, tokens=tokens, seconds=seconds)
         self.model.speed.now = self.capacity
 
-    def spend(self, *, texts: int, students: int, spending: BudgetPolicy, now_s: float) -> None:
+    def spend(self, *, texts: int, students: int, spending: BudgetPolicy) -> None:
         """Charge a batch to the accuracy budget."""
-        self.budget = self.budget.charged(texts=texts, students=students, policy=spending, now_s=now_s)
+        self.budget = self.budget.charged(texts=texts, students=students, policy=spending)
 
 
 class Lanes:

@@ -76,7 +76,7 @@ def _account(turn: Turn, run: BatchRun, *, start_s: float, seconds: float) -> Ba
     lane, works, spending = turn.lane, turn.works, turn.spending
     # Without padding: what arrives and what waits is counted so too.
     lane.learn(students=turn.students, tokens=sum(work.item.tokens for work in works), seconds=seconds)
-    lane.spend(texts=len(works), students=turn.students, spending=spending, now_s=start_s + seconds)
+    lane.spend(texts=len(works), students=turn.students, spending=spending)
     return BatchRecord(
         ensemble=lane.model.name,
         students=turn.students,
