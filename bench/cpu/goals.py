@@ -67,3 +67,15 @@ def accuracy_in_words(figure: Mapping[str, Any] | None) -> str:
     if figure is None:
         return "not yet taken"
     return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
+
+
+def spoken(cell: str) -> str:
+    """A cell in words."""
+    encoder, task, _ = cell.split(":")
+    return f"{encoder}, {task}, {threads(cell)}"
+
+
+def threads(cell: str) -> str:
+    """A cell's threads in words."""
+    count = int(cell.rpartition(":t")[2])
+    return f"{count} thread{'s' if count > 1 else ''}"

@@ -13,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Drawing
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
-from bench.cpu.goals import Figures, split
+from bench.cpu.goals import Figures, split, spoken
 from bench.record import RESULTS
 from phalanx_distill.report import style
 
@@ -43,21 +43,21 @@ def plot(result: Path, image: Path) -> None:
 def _latency(axes: Axes, figures: Figures, cell: str) -> None:
     names = [split(key)[1] for key in figures if key.startswith(f"{cell}:latency:") and key.endswith(":p50")]
     p50, p99 = ([figures[f"{cell}:latency:{name}:{which}"]["value"] for name in names] for which in ("p50", "p99"))
-    colors, places = [_color(name) for name in names], range(len(names))
-    axes.barh(places, p99, color=colors, alpha=0.35)
-    axes.barh(places, p50, color=colors)
-    axes.set_xlabel("ms for one text: median (solid), 99th percentile (pale)")
-    _finish(axes, f"Latency, {cell}", [name.replace("_", " ") for name in names])
+    for place, (name, middle, last) in enumerate(zip(names, p50, p99, strict=True)):
+        axes.plot([middle, last], [place, place], color=_color(name), lw=2, marker="|", ms=9, markevery=[1])
+        axes.plot(middle, place, "o", color=_color(name), ms=7)
+    axes.set_xlabel("ms for one text: median (dot) to 99th percentile")
+    _finish(axes, f"Latency: {spoken(cell)}", [name.replace("_", " ") for name in names])
 
 
 def _throughput(axes: Axes, figures: Figures, cell: str) -> None:
     names = _rates(figures, cell)
     found = [figures[f"{cell}:throughput:{name}"] for name in names]
-    values = [figure["value"] for figure in found]
-    spans = [[f["value"] - f["low"] for f in found], [f["high"] - f["value"] for f in found]]
-    axes.barh(range(len(names)), values, color=[_color(name) for name in names], xerr=spans, ecolor="#333333")
+    for place, (name, figure) in enumerate(zip(names, found, strict=True)):
+        axes.plot([figure["low"], figure["high"]], [place, place], color=_color(name), lw=2, marker="|", ms=9)
+        axes.plot(figure["value"], place, "o", color=_color(name), ms=7)
     axes.set_xlabel("texts a second (slowest to fastest chunk)")
-    _finish(axes, f"Throughput, {cell}", [name.replace("_", " ").replace(":", ", ") for name in names])
+    _finish(axes, f"Throughput: {spoken(cell)}", [name.replace("_", " ").replace(":", ", ") for name in names])
 
 
 def _rates(figures: Figures, cell: str) -> list[str]:

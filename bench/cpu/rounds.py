@@ -13,14 +13,14 @@ from bench.cpu.scale import SEED
 
 
 def until(seconds: float, *, least: int, most: int, what: str) -> Iterator[int]:
-    """Numbers of rounds, at least so many, behind a progress bar on stderr."""
+    """Numbers of rounds, at least so many, while there is time for one more; a progress bar is on stderr."""
     start = time.perf_counter()
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task(what, total=seconds)
         for done in range(most):
             spent = time.perf_counter() - start
             progress.update(task, completed=min(spent, seconds), description=f"{what}, {done} done")
-            if done >= least and spent > seconds:
+            if done >= least and spent * (done + 1) > seconds * done:
                 return
             yield done
 

@@ -55,7 +55,7 @@ FULL: Final = Scale(
     chunk_texts=64, least_texts=50, least_chunks=2,
 )  # fmt: skip
 QUICK: Final = Scale(
-    cells=(_cell("tiny-mpnet", "words", 1, 0.5, 0.5),),
+    cells=(_cell("tiny-bert", "words", 1, 0.5, 0.5), _cell("tiny-mpnet", "words", 1, 0.5, 0.5)),
     chunk_texts=40, least_texts=5, least_chunks=2, made_up=True,
 )  # fmt: skip
 """To see that it works; its figures mean nothing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bench.cpu.goals import Figures, accuracy_in_words, goals, split
+from bench.cpu.goals import Figures, accuracy_in_words, goals, split, spoken, threads
 
 
 def markdown(figures: Figures) -> str:
@@ -22,19 +22,23 @@ def _goals(figures: Figures) -> Iterator[str]:
     yield "|---" * 6 + "|"
     for goal in goals(figures):
         found = f"{goal.figure['value']:.2f} ({goal.figure['low']:.2f} to {goal.figure['high']:.2f})"
-        told = [_spoken(goal.cell), _name(goal.who), goal.what, found, goal.verdict, accuracy_in_words(goal.accuracy)]
+        told = [spoken(goal.cell), _name(goal.who), goal.what, found, goal.verdict, accuracy_in_words(goal.accuracy)]
         yield f"| {' | '.join(told)} |"
 
 
 def _subject(figures: Figures, subject: str, cells: Sequence[str]) -> Iterator[str]:
     """One line for each contender and order of texts; latency stands in the first of a contender's lines."""
     encoder, task = subject.split(":")
-    columns = [f"{_threads(cell)}: p50, p99 ms | over teacher | texts/s | x" for cell in cells]
-    yield f"| {encoder}, {task} | accuracy | " + " | ".join(columns) + " |"
-    yield "|---" * (2 + 4 * len(cells)) + "|"
+    columns = [f"{threads(cell)}: p50, p99 ms | over teacher | texts/s | x" for cell in cells]
+    yield f"| {encoder}, {task} | accuracy | error | " + " | ".join(columns) + " |"
+    yield "|---" * (3 + 4 * len(cells)) + "|"
     seen: set[str] = set()
     for who, order in _served(figures, cells[0]):
-        line = [f"{_name(who)}{'' if order == 'buckets' else ', ' + order}", _accuracy(figures, subject, who)]
+        line = [
+            f"{_name(who)}{'' if order == 'buckets' else ', ' + order}",
+            _accuracy(figures, subject, who),
+            _error(figures, cells[0], who),
+        ]
         for cell in cells:
             line += _latency(figures, f"{cell}:latency:{who}") if who not in seen else ["", ""]
             rate, gain = figures.get(f"{cell}:throughput:{who}:{order}"), figures.get(f"{cell}:gain:{who}:{order}")
@@ -58,11 +62,16 @@ def _latency(figures: Figures, key: str) -> list[str]:
 
 
 def _accuracy(figures: Figures, subject: str, who: str) -> str:
-    """Only number formats share it: the encoder outside of this engine is the teacher too."""
-    name = who.rpartition("_")[0]
+    """The encoder outside of this engine is the teacher too; in 8 bits it would have to be measured by itself."""
+    name, _, form = who.rpartition("_")
     teachers = ("teacher", "transformers", "onnx")
     figure = figures.get(f"{subject}:accuracy:{'teacher' if name in teachers else name}")
-    return "" if figure is None else f"{figure['value']:.3f}"
+    return "" if figure is None or form == "int8" else f"{figure['value']:.3f}"
+
+
+def _error(figures: Figures, cell: str, who: str) -> str:
+    figure = figures.get(f"{cell}:error:{who}")
+    return "" if figure is None else f"{figure['value']:.1%}"
 
 
 def _times(figure: Mapping[str, Any]) -> str:
@@ -71,13 +80,3 @@ def _times(figure: Mapping[str, Any]) -> str:
 
 def _name(who: str) -> str:
     return who.replace("_", " ")
-
-
-def _spoken(cell: str) -> str:
-    encoder, task, _ = cell.split(":")
-    return f"{encoder}, {task}, {_threads(cell)}"
-
-
-def _threads(cell: str) -> str:
-    count = int(cell.rpartition(":t")[2])
-    return f"{count} thread{'s' if count > 1 else ''}"
