@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import sys
@@ -26,14 +27,18 @@ from phalanx_server.worker import Worker
 log = logging.getLogger(__name__)
 
 _SWITCH_S: Final = 0.0005
-"""How long a thread keeps the interpreter while another waits for it; Python's own default is ten times that. The engine
-lets go of it for every operation on tensors, hundreds in a batch, and would wait that long for the event loop to give
-it back whenever a batch is delivered."""
+"""How long a thread keeps the interpreter while another waits for it; Python's own default is ten times that. The
+engine lets go of it for every operation on tensors, hundreds in a batch, and would wait that long for the event loop to
+give it back whenever a batch is delivered."""
+
+_COLLECT_EVERY: Final = 20_000
+"""How many more objects there are before the collector looks at them. With Python's 700 it does so several times in a
+batch, only to find requests that are still on their way; what they leave behind is freed without it."""
 
 
 async def run(settings: Settings, *, plan: Plan | None, announce: Callable[[str], None]) -> int:
     """Serve until a signal; the exit code. `announce` gets the base URL once requests are taken."""
-    sys.setswitchinterval(_SWITCH_S)
+    _tune_interpreter()
     stop, hurry = asyncio.Event(), asyncio.Event()
     _on_signals(stop, hurry)
     worker = Worker(settings)
@@ -55,6 +60,15 @@ async def run(settings: Settings, *, plan: Plan | None, announce: Callable[[str]
     if unanswered:
         log.warning("gone with %d requests unanswered", unanswered)
     return 1 if unanswered else 0
+
+
+def _tune_interpreter() -> None:
+    """For two threads that are both busy: the event loop and the engine's. What is imported by now lives for ever, so
+    the collector need not look at it again and again, while both wait."""
+    sys.setswitchinterval(_SWITCH_S)
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_EVERY)
 
 
 async def drain(worker: Worker, site: web.TCPSite, hurry: asyncio.Event) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -65,6 +66,8 @@ class BringUp:
         model = await _on(self._loading, self._loader.model, spec.name, spec.artifact)
         if (failure := too_many_students(hosted.spec, model)) is not None:
             raise failure
+        # What it consists of is old from now on, and not looked at in the middle of a burst.
+        await _on(self._loading, gc.collect)
         shelf = Shelf(model, load=self.tenant, run=partial(_on, self._slots))
         try:
             await shelf.adopt(hosted.spec.adapters)
