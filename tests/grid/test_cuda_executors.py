@@ -200,7 +200,7 @@ def test_grouped_products_are_refused_to_rows_that_are_not_aligned() -> None:
 
 @pytest.mark.parametrize("name", ["graphs", "streams", "grouped", "varlen", "compiled"])
 def test_a_cpu_refuses_what_is_for_cuda(name: str) -> None:
-    with pytest.raises(ValueError, match=f"PHALANX_WORKER_EXECUTION: {name} cannot be used here: it is for CUDA"):
+    with pytest.raises(ValueError, match=f"PHALANX_WORKER_EXECUTION: {name} is for CUDA devices"):
         make_executor(make_grid(), device="cpu", name=name)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 import torch
 from hypothesis import given
@@ -11,6 +13,7 @@ from phalanx_grid import Batch
 from phalanx_grid.execution.cpu.crew import Crew
 from phalanx_grid.execution.cpu.deal import PART_TOKENS, parts, waves
 from phalanx_grid.execution.cpu.packing import pack, unpack
+from phalanx_grid.execution.threads import use_threads
 from tests.grid.builders import texts
 
 THREADS = st.integers(1, 16)
@@ -109,3 +112,22 @@ def test_what_a_unit_raises_is_raised_after_the_others_have_ended(bad: int) -> N
         crew.run([lambda number=number: unit(number) for number in range(3)])
     assert sorted(ended) == [number for number in range(3) if number != bad]
     assert torch.get_num_threads() == before
+
+
+def test_a_thread_keeps_the_number_of_threads_that_it_was_given() -> None:
+    given, others_set, seen = threading.Event(), threading.Event(), []
+
+    def worker() -> None:
+        use_threads(3)
+        given.set()
+        others_set.wait(10)
+        seen.append(torch.get_num_threads())
+
+    before, thread = torch.get_num_threads(), threading.Thread(target=worker)
+    thread.start()
+    given.wait(10)
+    torch.set_num_threads(1)
+    others_set.set()
+    thread.join(10)
+    torch.set_num_threads(before)
+    assert seen == [3]

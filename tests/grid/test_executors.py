@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import threading
 from collections.abc import Collection
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from phalanx_grid import (
 )
 from phalanx_grid.execution import EXECUTORS, Executor, Stacked, make_executor
 from phalanx_grid.execution.choose import winner
+from phalanx_grid.execution.registry import CPU_ONLY, CUDA_ONLY
 from tests.grid.builders import batch_of, close, geometries, geometry, make_adapter, make_grid, texts
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -169,8 +172,60 @@ def test_an_unknown_executor_is_refused_with_the_names_that_there_are() -> None:
 
 @pytest.mark.parametrize("name", ["packed", "threads", "int8"])
 def test_an_executor_for_cpus_says_so_on_another_device(name: str) -> None:
-    with pytest.raises(ValueError, match=f"PHALANX_WORKER_EXECUTION: {name} cannot be used here: it is for CPUs"):
+    with pytest.raises(ValueError, match=f"PHALANX_WORKER_EXECUTION: {name} is for CPUs, and grids run on meta here"):
         make_executor(make_grid(), device="meta", name=name)
+
+
+def test_every_executor_but_the_reference_belongs_to_one_type_of_device() -> None:
+    assert not CPU_ONLY & CUDA_ONLY
+    assert {"stacked"} | CPU_ONLY | CUDA_ONLY == set(EXECUTORS)
+
+
+@pytest.mark.parametrize("name", ["packed", "threads"])
+@pytest.mark.parametrize("missing", ["oneDNN", "kernels of the format"])
+def test_a_cpu_without_prepared_layouts_works_on_the_weights_themselves(
+    name: str, missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(weight: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("bf16 path needs the cpu support avx512bw, avx512vl and avx512dq")
+
+    if missing == "oneDNN":
+        monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    else:
+        monkeypatch.setattr(torch.ops.mkldnn, "_reorder_linear_weight", refuse)
+    grid = make_grid()
+    batch = batch_of(grid, [[5, 6, 7], [8]])
+    executor = make_executor(grid, device="cpu", name=name, threads=2)
+    expected = torch.stack(run(Stacked(grid), batch, 3)[1].logits)
+    assert close(torch.stack(run(executor, batch, 3)[1].logits), expected, executor.tolerance)
+
+
+def test_eight_bits_are_refused_where_torch_has_no_kernels_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(torch.backends.quantized), "engine", "none")
+    with pytest.raises(ValueError, match="PHALANX_WORKER_EXECUTION: int8 cannot be used here: torch has no kernels"):
+        make_executor(make_grid(), device="cpu", name="int8")
+
+
+@pytest.mark.parametrize("name", [*EXACT, "int8"])
+def test_a_format_that_nothing_is_computed_in_is_refused_in_a_sentence(name: str) -> None:
+    with pytest.raises(ValueError, match=r"the grid is in torch\.float16: cast it to float32 or bfloat16"):
+        make_executor(make_grid().half(), device="cpu", name=name)
+
+
+def test_a_dropped_executor_takes_its_threads_along() -> None:
+    def students() -> set[threading.Thread]:
+        return {thread for thread in threading.enumerate() if thread.name.startswith("students")}
+
+    gc.collect()
+    before, grid = students(), make_grid()
+    executor = make_executor(grid, device="cpu", name="threads", threads=3)
+    run(executor, batch_of(grid, [[5, 6], [7]]), 3)
+    own = students() - before
+    assert len(own) == 2
+    del executor
+    for thread in own:
+        thread.join(10)
+    assert not any(thread.is_alive() for thread in own)
 
 
 def test_an_executor_goes_by_the_name_that_asked_for_it() -> None:

@@ -56,6 +56,7 @@ def save_ensemble(
     seed: int = 0,
     students: int = STUDENTS,
     agreement: Sequence[float] = (),
+    dtype: torch.dtype = torch.float32,
 ) -> Saved:
     """Write an ensemble; with no labels it only embeds. `agreement` is what its manifest says, by students."""
     tokenizer = make_tokenizer()
@@ -70,6 +71,7 @@ def save_ensemble(
             grid.readout.head.weight.mul_(30.0)
             for head in grid.ramps.heads:
                 head.weight.mul_(30.0)
+    grid.to(dtype)
     digest = save_artifact(path, grid, tokenizer, provenance={"made": "at random"}, accuracy=_measured(agreement))
     return Saved(path=path, digest=digest, labels=tuple(labels))
 

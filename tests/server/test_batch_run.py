@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from phalanx_grid import AdapterTable, Batch, FinalStep, RampStep
-from phalanx_grid.execution.staging import Returning, Returns
+from phalanx_grid.execution.staging import Returning
 from phalanx_server.batching.item import Item
 from phalanx_server.engine.batch_run import BatchRun
 from phalanx_server.engine.work import Work
@@ -64,7 +64,7 @@ def run_of(device: Device, *, thresholds: tuple[float, ...], slots: tuple[int, .
     grid = make_grid()
     table = AdapterTable.for_grid(grid, slots=1, rank_max=2)
     table.put("sha256:a", make_adapter(grid.geometry, seed=1, classes=2))
-    model = SimpleNamespace(grid=grid, executor=Executor(grid, device), adapters=table)
+    model = SimpleNamespace(grid=grid, executor=Executor(grid, device), adapters=table, returns=device)
     works = [
         Work(
             item=Item(id=i, ensemble="e", tenant="", tokens=len(ids), slot=slot, arrival_s=0.0, deadline_s=9.0),
@@ -72,10 +72,7 @@ def run_of(device: Device, *, thresholds: tuple[float, ...], slots: tuple[int, .
         )
         for i, (ids, slot) in enumerate(zip(TEXTS, slots, strict=True))
     ]  # fmt: skip
-    return BatchRun(
-        cast(Any, model), works, students=2, thresholds=thresholds, plan="p", clock=lambda: 0.0,
-        returns=cast(Returns, device),
-    )  # fmt: skip
+    return BatchRun(cast(Any, model), works, students=2, thresholds=thresholds, plan="p", clock=lambda: 0.0)
 
 
 def answered(run: BatchRun, device: Device) -> dict[int, int | None]:

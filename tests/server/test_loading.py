@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 from phalanx_contract.plan import Artifact
 from phalanx_contract.worker import LoadReason
-from phalanx_grid import ArtifactCorrupt, DigestMismatch, verify_artifact
+from phalanx_grid import ArtifactCorrupt, DigestMismatch, Grid, verify_artifact
+from phalanx_grid.execution import Executor, make_executor
 from phalanx_server.loading.back_off import delays
 from phalanx_server.loading.cache import ArtifactCache
 from phalanx_server.loading.failure import LoadFailure, as_failure
@@ -240,6 +241,36 @@ async def test_transient_failures_are_tried_again_and_permanent_ones_are_not() -
 def test_an_unknown_executor_is_refused_at_the_start_by_its_variable(settings: Settings) -> None:
     with pytest.raises(ValueError, match="PHALANX_WORKER_EXECUTION: no executor 'fast'; there are auto, stacked"):
         Loader(msgspec.structs.replace(settings, execution="fast"))
+
+
+def test_an_executor_for_another_device_is_refused_at_the_start(settings: Settings) -> None:
+    with pytest.raises(ValueError, match="PHALANX_WORKER_EXECUTION: graphs is for CUDA devices, and grids run on cpu"):
+        Loader(msgspec.structs.replace(settings, device="cpu", execution="graphs"))
+
+
+def test_an_executor_gets_the_threads_of_the_setting_whatever_other_threads_set(
+    settings: Settings, saved: Saved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[int] = []
+
+    def made(grid: Grid, *, device: str, name: str, threads: int) -> Executor:
+        given.append(threads)
+        return make_executor(grid, device=device, name=name, threads=threads)
+
+    monkeypatch.setattr("phalanx_server.loading.loader.make_executor", made)
+    Loader(msgspec.structs.replace(settings, threads=2)).model("films", saved.artifact)
+    assert given == [2]
+
+
+@pytest.mark.parametrize("saved_in", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("dtype", ["fp32", "bf16"])
+def test_an_artifact_is_computed_in_the_format_that_is_asked_for_whatever_it_was_saved_in(
+    dtype: Literal["fp32", "bf16"], saved_in: torch.dtype, settings: Settings, tmp_path: Path
+) -> None:
+    saved = save_ensemble(tmp_path / "store" / "narrow", dtype=saved_in)
+    model = Loader(msgspec.structs.replace(settings, dtype=dtype)).model("films", saved.artifact)
+    assert model.fidelity == dtype
+    assert model.grid.readout.head.weight.dtype is torch.float32
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,15 @@ def compute_dtype(device: torch.device | str = "cpu") -> torch.dtype:
 
 
 def cast(grid: Grid, dtype: torch.dtype) -> Grid:
-    """Convert the encoder of a grid in place. Readout, ramps and boosting weights stay in float32.
+    """Convert the encoder of a grid in place. Readout, ramps and boosting weights are float32 whatever is asked.
 
     They are tiny, and sums over students would lose most to rounding there.
     """
     for module in (grid.embeddings, grid.relative, grid.rows):
         if module is not None:
             module.to(dtype)
+    grid.readout.float()
+    if grid.ramps is not None:
+        grid.ramps.float()
+    grid.weights = grid.weights.float()
     return grid

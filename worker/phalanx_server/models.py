@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from phalanx_grid import AdapterTable, Grid, Tokenizer
 from phalanx_grid.execution import Executor
+from phalanx_grid.execution.staging import Returns
 from phalanx_server.batching.arrivals import Arrivals
 from phalanx_server.batching.capacity import Capacity
 
@@ -32,14 +33,16 @@ class Offered:
 class Model:
     """One artifact under one name. Another artifact makes another `Model`; this one's `speed` and `offered` change.
 
-    `executor` runs the grid, and `capacity` is what warm-up measured with it. `example` are the ids of a short text,
-    for self-checks. `agreement` and `accuracy` are the manifest's, by number of students.
+    `executor` runs the grid, `returns` brings its answers home (both are the engine thread's), and `capacity` is what
+    warm-up measured. `example` are the ids of a short text, for self-checks. `agreement` and `accuracy` are the
+    manifest's, by number of students.
     """
 
     name: str
     digest: str
     grid: Grid
     executor: Executor
+    returns: Returns = field(default_factory=Returns)
     tokenizer: Tokenizer
     adapters: AdapterTable
     capacity: Capacity

@@ -53,9 +53,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Where grids run; `auto` takes CUDA if there is any."""
     dtype: Literal["auto", "fp32", "bf16"] = "auto"
     """Number format of weights; `auto` is bf16 where the device multiplies it natively (recent CUDA; CPUs with
-    AVX512_BF16 or AMX), else fp32. bf16 moves a logit by a hundredth; fp32 answers equal the reference's."""
+    AVX512_BF16 or AMX), else fp32, whatever the artifact was saved in. bf16 moves logits and embeddings within the
+    tolerance that docs/execution.md states; fp32 answers equal the reference's."""
     execution: str = "auto"
-    """How the grid is run (`phalanx_grid/execution/`); `auto` takes what is fastest for device, geometry and batch."""
+    """How the grid is run (`phalanx_grid/execution/`); `auto` takes what suits the device."""
     threads: Annotated[int, Meta(ge=0, le=1024)] = 0
     """CPU threads of one forward pass; 0 takes every core that this process may run on. They are the engine's: by
     default students and texts are dealt to them, one thread each, so that no operator waits for another core."""

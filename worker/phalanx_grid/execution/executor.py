@@ -19,8 +19,15 @@ TOLERANCES = {torch.float32: 1e-4, torch.bfloat16: 4e-2}
 
 
 def rounding(grid: Grid) -> float:
-    """The tolerance of a grid's own number format."""
-    return TOLERANCES[grid.embeddings.word.dtype]
+    """The tolerance of a grid's own number format.
+
+    Raises:
+        ValueError: executors do not compute in that format.
+    """
+    dtype = grid.embeddings.word.dtype
+    if dtype not in TOLERANCES:
+        raise ValueError(f"the grid is in {dtype}: cast it to float32 or bfloat16")
+    return TOLERANCES[dtype]
 
 
 class Executor(Protocol):

@@ -15,7 +15,8 @@ from phalanx_grid.execution.executor import Executor
 from phalanx_grid.grid import Grid
 
 Build = Callable[[Grid, torch.device, int], Executor]
-"""Makes an executor for a grid on a device with a number of CPU threads; raises ValueError if it cannot be used."""
+"""Makes an executor for a grid on a device that it is for, with a number of CPU threads; raises ValueError if it cannot
+be used."""
 
 AUTO: Final = "auto"
 EXECUTORS: Final[Mapping[str, Build]] = {
@@ -32,14 +33,21 @@ EXECUTORS: Final[Mapping[str, Build]] = {
 SETTING: Final = "PHALANX_WORKER_EXECUTION"
 
 
-def check_name(name: str) -> None:
-    """Refuse a name that no executor has, before anything is loaded.
+CPU_ONLY: Final = frozenset({"packed", "threads", "int8"})
+CUDA_ONLY: Final = frozenset({"graphs", "compiled", "streams", "grouped", "varlen"})
+
+
+def check_name(name: str, *, device: str) -> None:
+    """Refuse a name that no executor for a type of device has, before anything is loaded.
 
     Raises:
         ValueError: the setting is named.
     """
     if name != AUTO and name not in EXECUTORS:
         raise ValueError(f"{SETTING}: no executor {name!r}; there are {', '.join([AUTO, *EXECUTORS])}")
+    if name in (CUDA_ONLY if device == "cpu" else CPU_ONLY):
+        kind = "CUDA devices" if name in CUDA_ONLY else "CPUs"
+        raise ValueError(f"{SETTING}: {name} is for {kind}, and grids run on {device} here; use auto")
 
 
 def make_executor(grid: Grid, *, device: torch.device | str, name: str = AUTO, threads: int = 0) -> Executor:
@@ -50,8 +58,8 @@ def make_executor(grid: Grid, *, device: torch.device | str, name: str = AUTO, t
     Raises:
         ValueError: an unknown name, or one that this device or installation cannot serve; the setting is named.
     """
-    check_name(name)
     place = torch.device(device)
+    check_name(name, device=place.type)
     try:
         return EXECUTORS[winner(place.type) if name == AUTO else name](grid, place, threads or torch.get_num_threads())
     except (ValueError, ImportError) as error:

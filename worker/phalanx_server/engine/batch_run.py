@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from phalanx_grid import Batch, RampStep
-from phalanx_grid.execution.staging import Returning, Returns
+from phalanx_grid.execution.staging import Returning
 from phalanx_server.answers import Answer
 from phalanx_server.engine.readings import Coming, Reading, exit_scores, readings_of
 from phalanx_server.engine.work import Work
@@ -55,9 +55,8 @@ class BatchRun:
         thresholds: Sequence[float],
         plan: str,
         clock: Callable[[], float],
-        returns: Returns | None = None,
     ) -> None:
-        self._model, self._works, self._returns = model, works, returns or Returns()
+        self._model, self._works, self._returns = model, works, model.returns
         self._students, self._thresholds, self._plan = students, thresholds, plan
         self._clock, self._start_s = clock, clock()
         self._spoken: list[_Spoken] = []

@@ -15,9 +15,8 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
-import torch
-
 from phalanx_contract import metrics as names
+from phalanx_grid.execution.threads import use_threads
 from phalanx_server.engine.health import Health
 from phalanx_server.engine.lanes import Lane, Lanes
 from phalanx_server.engine.self_check import check_device
@@ -74,7 +73,7 @@ class Engine:
         return self.health.problem(time.monotonic()) if self.alive else "the engine thread has ended"
 
     def _run(self) -> None:
-        torch.set_num_threads(self._settings.threads or cores())
+        use_threads(self._settings.threads or cores())
         while not (self._stopping and self._lanes.next() is None):
             self._lanes.keep(self.orders.models)
             self._absorb(wait=self._lanes.next() is None)

@@ -19,6 +19,7 @@ from phalanx_grid import (
 )
 from phalanx_grid.adapters import check_fits
 from phalanx_grid.execution import Executor, check_name, make_executor
+from phalanx_grid.execution.threads import use_threads
 from phalanx_server.loading.cache import ArtifactCache
 from phalanx_server.loading.failure import as_failure
 from phalanx_server.loading.warm_up import Passes, measure
@@ -33,11 +34,12 @@ class Loader:
         self._settings = settings
         self._cache = ArtifactCache(Path(settings.cache_dir), claims_dir=Path(settings.claims_dir))
         self.device = resolve_device(settings.device)
-        check_name(settings.execution)
+        check_name(settings.execution, device=self.device)
+        self._threads = settings.threads or cores()
 
     def model(self, name: str, artifact: Artifact) -> Model:
         """Fetch, verify, load and warm up an ensemble: what comes back has answered a forward pass."""
-        torch.set_num_threads(self._settings.threads or cores())
+        use_threads(self._threads)
         try:
             return self._model(name, artifact)
         except Exception as error:
@@ -59,7 +61,7 @@ class Loader:
         settings, path = self._settings, self._cache.fetch(artifact)
         loaded = load_artifact(path, digest=artifact.digest, device=self.device, dtype=self._dtype())
         adapters = AdapterTable.for_grid(loaded.grid, slots=settings.adapter_slots, rank_max=settings.adapter_rank)
-        executor = make_executor(loaded.grid, device=self.device, name=settings.execution)
+        executor = make_executor(loaded.grid, device=self.device, name=settings.execution, threads=self._threads)
         passes = Passes(executor, loaded.grid.geometry, self.device)
         capacity = measure(passes, batch_tokens=settings.drain_batch_tokens)
         agreement, accuracy = _measured(loaded)
@@ -79,10 +81,11 @@ class Loader:
             accuracy=accuracy,
         )
 
-    def _dtype(self) -> torch.dtype | None:
+    def _dtype(self) -> torch.dtype:
+        """What to compute in, whatever format the artifact was saved in."""
         wanted = self._settings.dtype
         native = compute_dtype(self.device) is torch.bfloat16
-        return torch.bfloat16 if wanted == "bf16" or (wanted == "auto" and native) else None
+        return torch.bfloat16 if wanted == "bf16" or (wanted == "auto" and native) else torch.float32
 
     def _discard_if_damaged(self, artifact: Artifact, error: Exception) -> None:
         """A copy that was whole when it was fetched has rotted on the disk: the next attempt fetches it again."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from phalanx_grid.execution.cpu.deal import Wave, waves
+from phalanx_grid.execution.threads import use_threads
 
 Unit = Callable[[], Tensor]
 
@@ -41,8 +42,8 @@ class Crew:
         try:
             results = _lane(units, wave.lane(0), wave.threads)
         finally:
+            use_threads(before)
             wait(others)
-            torch.set_num_threads(before)
         for other in others:
             results |= other.result()
         return results
@@ -50,5 +51,5 @@ class Crew:
 
 @torch.inference_mode()
 def _lane(units: list[Unit], chosen: range, threads: int) -> dict[int, Tensor]:
-    torch.set_num_threads(threads)
+    use_threads(threads)
     return {index: units[index]() for index in chosen}

@@ -22,12 +22,13 @@ def blocked(layer: StackedLinear, student: int, gelu: bool) -> Linear:
     """In the grid's number format, GELU fused in.
 
     oneDNN blocks the weight; the blocks are a copy of it, of the same size. torch keeps the operators private, but its
-    compiler emits them and this project pins torch exactly. Where torch has no oneDNN, the layer works on the weight.
+    compiler emits them and this project pins torch exactly. Where torch has no oneDNN, or oneDNN has no kernels of this
+    format for the processor, the layer works on the weight.
     """
     weight, bias = layer.weight[student].detach(), layer.bias[student].detach()
-    if not torch._C._has_mkldnn:
+    blocks = _blocks(weight)
+    if blocks is None:
         return lambda x: F.gelu(F.linear(x, weight, bias)) if gelu else F.linear(x, weight, bias)
-    blocks = torch.ops.mkldnn._reorder_linear_weight(weight)
     run, then = torch.ops.mkldnn._linear_pointwise.default, "gelu" if gelu else "none"
 
     def linear(x: Tensor) -> Tensor:
@@ -37,11 +38,27 @@ def blocked(layer: StackedLinear, student: int, gelu: bool) -> Linear:
     return linear
 
 
+def _blocks(weight: Tensor) -> Tensor | None:
+    """The weight in oneDNN's own layout, None if it cannot be had."""
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return None
+    try:
+        blocks: Tensor = torch.ops.mkldnn._reorder_linear_weight(weight)
+    except (RuntimeError, AttributeError):  # the processor lacks the format, or the build the operator
+        return None
+    return blocks
+
+
 def eight_bits(layer: StackedLinear, student: int, gelu: bool) -> Linear:
     """Weights of 8 bits with a scale for each output; states are quantised at every call, with one scale.
 
     Products are summed in integers and given back in the states' own format.
+
+    Raises:
+        ValueError: torch was built without kernels for 8 bits.
     """
+    if torch.backends.quantized.engine == "none":
+        raise ValueError("torch has no kernels for 8 bits on this machine; use auto")
     weight, bias = layer.weight[student].detach().float(), layer.bias[student].detach().float()
     scales = weight.abs().amax(1).clamp(min=torch.finfo(torch.float32).tiny) / 127
     zeros = torch.zeros(len(scales), dtype=torch.int64)

@@ -104,22 +104,16 @@ def _through(x: Tensor, rows: Sequence[tuple[PackedRow, bool]], packing: Packing
 
 def build_packed(grid: Grid, device: torch.device, threads: int) -> Executor:
     """`packed`: every operator on all threads."""
-    return Packed(_on_cpu(grid, device), name="packed", tolerance=rounding(grid), crew=None, prepare=blocked)
+    return Packed(grid, name="packed", tolerance=rounding(grid), crew=None, prepare=blocked)
 
 
 def build_threads(grid: Grid, device: torch.device, threads: int) -> Executor:
     """`threads`: every student on a thread of its own."""
     crew = Crew(threads)
-    return Packed(_on_cpu(grid, device), name="threads", tolerance=rounding(grid), crew=crew, prepare=blocked)
+    return Packed(grid, name="threads", tolerance=rounding(grid), crew=crew, prepare=blocked)
 
 
 def build_int8(grid: Grid, device: torch.device, threads: int) -> Executor:
     """`int8`: as `threads`, with weights of 8 bits."""
     crew = Crew(threads)
-    return Packed(_on_cpu(grid, device), name="int8", tolerance=INT8_TOLERANCE, crew=crew, prepare=eight_bits)
-
-
-def _on_cpu(grid: Grid, device: torch.device) -> Grid:
-    if device.type != "cpu":
-        raise ValueError("it is for CPUs; use auto")
-    return grid
+    return Packed(grid, name="int8", tolerance=INT8_TOLERANCE, crew=crew, prepare=eight_bits)

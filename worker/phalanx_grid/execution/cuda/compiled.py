@@ -8,7 +8,6 @@ import torch
 
 from phalanx_grid.cell import Row
 from phalanx_grid.execution.cuda.capture import CudaRecorder
-from phalanx_grid.execution.cuda.devices import need_cuda
 from phalanx_grid.execution.cuda.graphs import Bounds, Graphs, prepared
 from phalanx_grid.execution.executor import Executor
 from phalanx_grid.execution.stacked import Stacked
@@ -23,7 +22,7 @@ def compiled(grid: Grid, *, backend: str = "inductor") -> Grid:
     """A grid of the same weights whose rows are compiled at their first use, once for all shapes.
 
     Sizes are symbols: one program serves all rows and batches. A handful of variants remains (one student or several,
-    with a mask or without, all tokens or the first), each some ten seconds of compilation.
+    with a mask or without, all tokens or the first), each compiled when it is first met.
     """
     result = twin(grid)
     for row in result.rows:
@@ -34,6 +33,5 @@ def compiled(grid: Grid, *, backend: str = "inductor") -> Grid:
 
 def build(grid: Grid, device: torch.device, threads: int) -> Executor:
     """For the registry: by graph like `graphs`, and large batches through the compiled rows too."""
-    need_cuda(device)
     fused, bounds = compiled(grid), Bounds(warm_up_s=_WARM_UP_S)
     return prepared(Graphs(fused, CudaRecorder(device), otherwise=Stacked(fused), bounds=bounds, name="compiled"))

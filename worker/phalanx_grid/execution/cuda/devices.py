@@ -7,16 +7,6 @@ import torch
 from phalanx_grid.grid import Grid
 
 
-def need_cuda(device: torch.device) -> None:
-    """Refuse another kind of device.
-
-    Raises:
-        ValueError: it is not CUDA.
-    """
-    if device.type != "cuda":
-        raise ValueError("it is for CUDA devices; use auto")
-
-
 def need_capability(device: torch.device, major: int) -> None:
     """Refuse a device without the hardware.
 

@@ -17,11 +17,10 @@ import torch
 from phalanx_grid.batch import Batch
 from phalanx_grid.execution.cuda.buckets import Bucket, Buckets
 from phalanx_grid.execution.cuda.capture import CudaRecorder, Recorder, Recording
-from phalanx_grid.execution.cuda.devices import need_cuda
 from phalanx_grid.execution.cuda.passes import Pass
 from phalanx_grid.execution.cuda.proof import alike
 from phalanx_grid.execution.cuda.shelf import Shelf
-from phalanx_grid.execution.executor import TOLERANCES, Executor
+from phalanx_grid.execution.executor import Executor, rounding
 from phalanx_grid.execution.stacked import Stacked
 from phalanx_grid.execution.staging import Inbound
 from phalanx_grid.grid import Grid
@@ -46,7 +45,7 @@ class Bounds:
     warm_up_s: float = 15.0
     """Captures before the first request stop after so long."""
     asks: int = 4
-    """A shape that comes so often while serving is captured then, which takes some 10 ms; before, it runs without."""
+    """A shape that comes so often while serving is captured then, while its batch waits; before, it runs without."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +69,7 @@ class Graphs:
         self, grid: Grid, recorder: Recorder, *, otherwise: Executor, bounds: Bounds | None = None, name: str = "graphs"
     ) -> None:
         self.name = name
-        self.tolerance = max(TOLERANCES[grid.embeddings.word.dtype], otherwise.tolerance)
+        self.tolerance = max(rounding(grid), otherwise.tolerance)
         self._grid, self._recorder, self._otherwise = grid, recorder, otherwise
         self._bounds = bounds or Bounds()
         self._inbound = Inbound(grid.embeddings.word.device, grid.geometry.pad_id)
@@ -179,7 +178,6 @@ class Graphs:
 
 def build(grid: Grid, device: torch.device, threads: int) -> Executor:
     """For the registry."""
-    need_cuda(device)
     return prepared(Graphs(grid, CudaRecorder(device), otherwise=Stacked(grid)))
 
 

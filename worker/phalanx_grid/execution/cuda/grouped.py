@@ -11,8 +11,8 @@ from torch import Tensor
 
 from phalanx_grid.batch import Batch
 from phalanx_grid.cell import Row
-from phalanx_grid.execution.cuda.devices import need_bf16, need_capability, need_cuda
-from phalanx_grid.execution.executor import TOLERANCES, Executor
+from phalanx_grid.execution.cuda.devices import need_bf16, need_capability
+from phalanx_grid.execution.executor import Executor, rounding
 from phalanx_grid.execution.staging import Inbound
 from phalanx_grid.execution.twin import twin
 from phalanx_grid.grid import Grid
@@ -58,7 +58,7 @@ class Grouped:
 
     def __init__(self, grid: Grid) -> None:
         _need_aligned(grid)
-        self.tolerance = TOLERANCES[grid.embeddings.word.dtype]
+        self.tolerance = rounding(grid)
         self._inbound = Inbound(grid.embeddings.word.device, grid.geometry.pad_id)
         self._grid = _regrouped(grid)
 
@@ -94,7 +94,6 @@ def _need_aligned(grid: Grid) -> None:
 
 def build(grid: Grid, device: torch.device, threads: int) -> Executor:
     """For the registry."""
-    need_cuda(device)
     need_capability(device, _CAPABILITY)
     need_bf16(grid)
     return Grouped(grid)

@@ -11,8 +11,7 @@ from torch import Tensor
 
 from phalanx_grid.attention import attention_bias
 from phalanx_grid.batch import Batch
-from phalanx_grid.execution.cuda.devices import need_cuda
-from phalanx_grid.execution.executor import TOLERANCES, Executor
+from phalanx_grid.execution.executor import Executor, rounding
 from phalanx_grid.execution.segments import segments
 from phalanx_grid.execution.stacked import Stacked
 from phalanx_grid.execution.staging import Inbound
@@ -62,7 +61,7 @@ class Streams:
 
     def __init__(self, grid: Grid) -> None:
         device = grid.embeddings.word.device
-        self.tolerance = TOLERANCES[grid.embeddings.word.dtype]
+        self.tolerance = rounding(grid)
         self._grid, self._stacked = grid, Stacked(grid)
         self._inbound = Inbound(device, grid.geometry.pad_id)
         self._students = [alone(grid, student) for student in range(grid.geometry.students)]
@@ -110,5 +109,4 @@ class Streams:
 
 def build(grid: Grid, device: torch.device, threads: int) -> Executor:
     """For the registry."""
-    need_cuda(device)
     return Streams(grid)

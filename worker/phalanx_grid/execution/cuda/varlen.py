@@ -13,8 +13,8 @@ from torch import Tensor
 
 from phalanx_grid.batch import Batch
 from phalanx_grid.cell import Row
-from phalanx_grid.execution.cuda.devices import need_bf16, need_capability, need_cuda
-from phalanx_grid.execution.executor import TOLERANCES, Executor
+from phalanx_grid.execution.cuda.devices import need_bf16, need_capability
+from phalanx_grid.execution.executor import Executor, rounding
 from phalanx_grid.execution.segments import segments
 from phalanx_grid.execution.stacked import Stacked
 from phalanx_grid.execution.staging import Inbound
@@ -67,7 +67,7 @@ class Varlen:
     def __init__(self, grid: Grid, attend: Attend) -> None:
         if grid.relative is not None:
             raise ValueError("flash attention takes no relative positions, which family mpnet has; use auto")
-        self.tolerance = TOLERANCES[grid.embeddings.word.dtype]
+        self.tolerance = rounding(grid)
         self._grid, self._stacked, self._attend = grid, Stacked(grid), attend
         self._device = grid.embeddings.word.device
         self._inbound = Inbound(self._device, grid.geometry.pad_id)
@@ -153,7 +153,6 @@ def _moved(tensor: Tensor, device: torch.device) -> Tensor:
 
 def build(grid: Grid, device: torch.device, threads: int) -> Executor:
     """For the registry."""
-    need_cuda(device)
     need_capability(device, _CAPABILITY)
     need_bf16(grid)
     return Varlen(grid, flash)
