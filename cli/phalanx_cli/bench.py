@@ -79,8 +79,7 @@ def load_command(
 
     console = Console()
     try:
-        if plot_path is not None:
-            _check_plot(plot_path)
+        _check_outputs(json_path, plot_path)
         schedule = schedule_of(Arrivals(**arrivals), seed=seed)
         target = Target(url=url, protocol=protocol, model=model, headers=dict(_header(text) for text in headers))
         samples = samples_of(texts, text_column=text_column, label_column=label_column)
@@ -110,8 +109,18 @@ def _show(report: Report, console: Console, json_path: Path | None, plot_path: P
         console.print(f"picture: {plot_path}", highlight=False)
 
 
+def _check_outputs(json_path: Path | None, plot_path: Path | None) -> None:
+    """Find out before the run what could not be written after it."""
+    from phalanx_load import LoadError
+
+    for option, path in (("--json", json_path), ("--plot", plot_path)):
+        if path is not None and not path.absolute().parent.is_dir():
+            raise LoadError(f"{option} {path}: there is no folder {path.parent}; make it first")
+    if plot_path is not None:
+        _check_plot(plot_path)
+
+
 def _check_plot(path: Path) -> None:
-    """Find out before the run that the picture could not be made after it."""
     from phalanx_load import LoadError
 
     try:

@@ -41,6 +41,8 @@ class _Error(msgspec.Struct):
 _SCORES = msgspec.json.Decoder(list[_Scored])
 _INFERRED = msgspec.json.Decoder(_Inferred)
 _ERROR = msgspec.json.Decoder(_Error)
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError)
+"""What a body that is not as it should be raises."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +58,7 @@ class Protocol:
         """What an error says, or nothing."""
         try:
             return _ERROR.decode(body).error
-        except msgspec.DecodeError:
+        except _UNREADABLE:
             return ""
 
 
@@ -71,14 +73,14 @@ def _tensor(text: str) -> bytes:
 def _best(body: bytes) -> str:
     try:
         return max(_SCORES.decode(body), key=lambda each: each.score).label
-    except (msgspec.DecodeError, ValueError):
+    except (*_UNREADABLE, ValueError):  # or there is no entry
         return ""
 
 
 def _label_output(body: bytes) -> str:
     try:
         outputs = _INFERRED.decode(body).outputs
-    except msgspec.DecodeError:
+    except _UNREADABLE:
         return ""
     return next((str(output.data[0]) for output in outputs if output.name == "label" and output.data), "")
 

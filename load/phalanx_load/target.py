@@ -16,6 +16,7 @@ from phalanx_load.wire.client import Client, Failure
 from phalanx_load.wire.parser import Response
 
 _PORTS: Final = {"http": 80, "https": 443}
+_LATIN_1: Final = 0xFF
 PROBE_S: Final = 10.0
 """A server that takes longer for a single text before the run even begins is not measured: it is stuck."""
 
@@ -40,6 +41,7 @@ class Target:
             raise LoadError(f"no protocol {self.protocol!r}; there is {', '.join(PROTOCOLS)}")
         if "{model}" in PROTOCOLS[self.protocol].path and not self.model:
             raise LoadError(f"the protocol {self.protocol} names the model in its path: give one with --model")
+        _check_fields({"host": parts.netloc, "model": self.model, **self.headers})
 
     @property
     def secure(self) -> bool:
@@ -56,7 +58,9 @@ class Target:
         """The whole request for one text, as bytes for the wire."""
         protocol, parts = PROTOCOLS[self.protocol], _split(self.url)
         body = protocol.body(sample.text)
-        path = parts.path.rstrip("/") + protocol.path.format(model=quote(self.model, safe=":"))
+        path = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~") + protocol.path.format(
+            model=quote(self.model, safe=":")
+        )
         fields = {
             "Host": parts.netloc.rpartition("@")[2],
             "User-Agent": "phalanx-load",
@@ -67,6 +71,18 @@ class Target:
         }
         lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
         return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
+
+
+def _check_fields(fields: Mapping[str, str]) -> None:
+    """Refuse what cannot stand in a request's head.
+
+    Raises:
+        LoadError: a name or value with a line break, or with letters beyond Latin-1; it is named.
+    """
+    for name, value in fields.items():
+        line = f"{name}: {value}"
+        if not line.isprintable() or any(ord(letter) > _LATIN_1 for letter in line):
+            raise LoadError(f"{line!r} cannot be sent as a header: use printable Latin-1 letters")
 
 
 def _split(url: str) -> SplitResult:

@@ -103,6 +103,8 @@ async def test_ctrl_c_ends_it_with_what_was_measured(rows: str, tmp_path: Path) 
         (("--rate", "5", "--protocol", "infer"), "give one with --model"),
         (("--rate", "5", "--header", "x"), "--header x: write NAME:VALUE"),
         (("--rate", "5", "--plot", "x.jpg"), "has to end in .png, .svg or .pdf"),
+        (("--rate", "5", "--json", "nowhere/load.json"), "--json nowhere/load.json: there is no folder nowhere"),
+        (("--rate", "5", "--model", "модель"), "cannot be sent as a header"),
         (("--rate", "5"), "cannot connect: connection refused; is the server running there?"),
     ],
 )

@@ -129,6 +129,29 @@ def test_a_picture_is_drawn_with_students_and_without(tmp_path: Path, suffix: st
     assert with_students.stat().st_size > without.stat().st_size > 1000
 
 
+def test_an_interrupted_run_has_the_rates_of_the_time_it_took() -> None:
+    schedule, record = small_run()
+    record.stopped_s = schedule.due_s[2] + 0.01
+    for index in range(3, len(record)):
+        record.status[index] = Status.NOT_SENT
+    report = reported(schedule, record)
+    assert report.interrupted
+    assert report.all.seconds == pytest.approx(record.stopped_s)
+    assert report.all.offered_per_s == pytest.approx(3 / record.stopped_s)
+    assert report.stretches[-1].end_s == pytest.approx(record.stopped_s)
+
+
+def test_progress_that_nobody_draws_keeps_only_its_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, record = small_run()
+    answered = [index for index in range(6) if record.status[index] == 200]
+    progress, now_s = Progress(total=1000, seconds=1000), 0.0
+    monkeypatch.setattr("phalanx_load.report.progress.time.monotonic", lambda: now_s)
+    for second in range(100):
+        now_s = float(second)
+        progress.take(record, answered[0], second)
+    assert len(progress._recent) <= 4
+
+
 def test_progress_shows_what_was_sent_answered_and_lost() -> None:
     _, record = small_run()
     progress = Progress(total=6, seconds=5)

@@ -68,6 +68,21 @@ def test_a_server_may_ask_to_close() -> None:
 
 
 @pytest.mark.parametrize(
+    ("version", "connection", "kept"),
+    [
+        ("1.1", "", True),
+        ("1.1", "keep-alive, Close", False),
+        ("1.0", "", False),
+        ("1.0", "Keep-Alive", True),
+    ],
+)
+def test_a_connection_is_kept_as_its_version_and_its_options_say(version: str, connection: str, kept: bool) -> None:
+    head = f"HTTP/{version} 200 OK\r\nConnection: {connection}\r\nContent-Length: 2\r\n\r\n".encode()
+    (response,) = fed(Parser(), [head + b"[]"])
+    assert response.keep_alive is kept
+
+
+@pytest.mark.parametrize(
     "data",
     [
         b"SSH-2.0-OpenSSH_9.6\r\n\r\n",

@@ -185,13 +185,40 @@ async def test_a_request_on_a_connection_that_went_stale_is_sent_again() -> None
 
     async with await asyncio.start_server(answer_once_then_hang_up, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        record = await drive(load_on(f"http://127.0.0.1:{port}"), steady(0.4, 50))
+        load, schedule = load_on(f"http://127.0.0.1:{port}"), steady(0.4, 50)
+        record = await drive(load, schedule)
         for writer in writers:
             writer.close()
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
     assert set(record.status) == {200}
     assert len(writers) > 1
+    assert record.resent > 0
+    assert any(
+        f"{record.resent} requests were sent twice" in warning for warning in report_of(load, schedule, record).warnings
+    )
+
+
+def test_a_base_path_is_quoted() -> None:
+    request = Target(url="http://host/mödels/").request(Sample("a"))
+    assert request.startswith(b"POST /m%C3%B6dels/predict HTTP/1.1\r\n")
+
+
+async def test_a_name_that_no_host_can_have_is_said_before_the_run() -> None:
+    with pytest.raises(LoadError, match="cannot connect: no host can have this name"):
+        await probe(Target(url=f"http://{'a' * 70}.example"), Sample("a"), timeout_s=2.0)
+
+
+@pytest.mark.parametrize("body", [b'[{"score":1.0,"label":"\xff"}]', b"[]", b"not JSON"])
+async def test_an_answer_that_cannot_be_read_is_a_wrong_one(body: bytes) -> None:
+    async def behave(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=body, headers={"X-Phalanx-Students": "123456789"})
+
+    async with serving(behave) as server:
+        record = await asyncio.wait_for(drive(load_on(server.url), steady(0.2, 50)), 5)
+    assert set(record.status) == {200}
+    assert set(record.correct) == {0}
+    assert set(record.students) == {-1}
 
 
 async def test_a_server_that_dies_loses_requests_with_a_reason() -> None:
@@ -214,6 +241,8 @@ async def test_a_stop_ends_the_run_with_what_was_measured() -> None:
         record = await asyncio.wait_for(drive(load, schedule, stop=stop), 5)
     report = report_of(load, schedule, record)
     assert report.interrupted
+    assert report.all.seconds < 5
+    assert report.all.offered_per_s == pytest.approx(100, rel=0.7)
     assert 0 < report.all.answered == report.all.offered < len(schedule)
     assert report.warnings[-1] == "interrupted: these are the figures up to then"
 
@@ -311,6 +340,8 @@ async def test_a_server_that_does_not_answer_is_said_before_the_run() -> None:
         ({"url": "http://host:99999"}, "Port out of range"),
         ({"url": "http://host", "protocol": "grpc"}, "no protocol 'grpc'; there is predict, infer, embed"),
         ({"url": "http://host", "protocol": "infer"}, "give one with --model"),
+        ({"url": "http://host", "model": "модель"}, "'model: модель' cannot be sent as a header"),
+        ({"url": "http://host", "headers": {"x": "a\r\nb: c"}}, "cannot be sent as a header"),
     ],
 )
 def test_a_target_that_cannot_be_is_refused(options: dict[str, str], says: str) -> None:

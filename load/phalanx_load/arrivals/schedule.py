@@ -80,12 +80,16 @@ class Schedule:
         end_s = self.end_s if seconds is None else min(self.end_s, seconds)
         if requests is not None and requests < count:
             count, end_s = requests, self.due_s[requests]
-        kept = tuple(
-            Span(name=span.name, start_s=span.start_s, end_s=min(span.end_s, end_s))
-            for span in self.spans
-            if span.start_s < end_s
-        )
-        return Schedule(self.due_s[:count], kept)
+        return Schedule(self.due_s[:count], spans_until(self.spans, end_s))
+
+
+def spans_until(spans: Iterable[Span], end_s: float) -> tuple[Span, ...]:
+    """The part of spans that lies before a time."""
+    return tuple(
+        Span(name=span.name, start_s=span.start_s, end_s=min(span.end_s, end_s))
+        for span in spans
+        if span.start_s < end_s
+    )
 
 
 def spans_of(phases: Iterable[Phase]) -> tuple[Span, ...]:

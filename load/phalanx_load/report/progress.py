@@ -34,15 +34,16 @@ class Progress:
         self.sent = sent
         if record.status[index] == 200:
             self.answered += 1
-            self._recent.append((time.monotonic(), record.latency_s[index]))
+            now_s = time.monotonic()
+            self._recent.append((now_s, record.latency_s[index]))
+            self._forget(now_s)  # here too: where nobody draws, answers would gather for the whole run
             self.students = record.students[index]
         else:
             self.errors += 1
 
     def __rich__(self) -> Text:
         now_s = time.monotonic()
-        while self._recent and self._recent[0][0] < now_s - WINDOW_S:
-            self._recent.popleft()
+        self._forget(now_s)
         elapsed_s = now_s - self._began_s
         parts = [f"{min(elapsed_s, self.seconds):.0f}/{self.seconds:.0f} s", f"sent {self.sent}/{self.total}"]
         parts.append(f"answered {self.answered} ({len(self._recent) / min(WINDOW_S, elapsed_s or 1.0):.0f}/s)")
@@ -54,3 +55,8 @@ class Progress:
             parts.append(f"k {self.students}")
         line = Text("   ".join(parts), no_wrap=True, overflow="ellipsis")
         return line.append(f"   errors {self.errors}", style="bold red") if self.errors else line
+
+    def _forget(self, now_s: float) -> None:
+        """Drop what has left the window."""
+        while self._recent and self._recent[0][0] < now_s - WINDOW_S:
+            self._recent.popleft()

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from phalanx_load.arrivals import Schedule
+from phalanx_load.arrivals import Schedule, Span, spans_until
 from phalanx_load.report.figures import Accuracy, PhaseReport, Report, Second, Share, Stretch, Students
 from phalanx_load.report.percentiles import latency_of, percentile
 from phalanx_load.report.warnings import warnings_of
@@ -29,10 +29,11 @@ def make_report(
     objective_s: float | None = None,
     slice_s: float = 1.0,
 ) -> Report:
-    """All figures of a run; `date` is that of its start, in ISO 8601."""
-    names = tuple(dict.fromkeys(span.name for span in schedule.spans))
-    phases = tuple(_phase(schedule, record, name, objective_s) for name in names)
-    total = _phase(schedule, record, None, objective_s)
+    """All figures of a run, up to where it was ended; `date` is that of its start, in ISO 8601."""
+    spans = schedule.spans if record.stopped_s is None else spans_until(schedule.spans, record.stopped_s)
+    names = tuple(dict.fromkeys(span.name for span in spans))
+    phases = tuple(_phase([s for s in spans if s.name == name], schedule, record, objective_s) for name in names)
+    total = _phase(spans, schedule, record, objective_s, name="all")
     return Report(
         url=load.target.url,
         protocol=load.target.protocol,
@@ -44,18 +45,19 @@ def make_report(
         slice_s=slice_s,
         phases=tuple(phase for phase in phases if phase.offered),
         all=total,
-        series=series_of(record, end_s=schedule.end_s, slice_s=slice_s),
-        stretches=tuple(Stretch(name=s.name, start_s=s.start_s, end_s=s.end_s) for s in schedule.spans),
+        series=series_of(record, end_s=spans[-1].end_s, slice_s=slice_s),
+        stretches=tuple(Stretch(name=s.name, start_s=s.start_s, end_s=s.end_s) for s in spans),
         warnings=warnings_of(record, total, connections=load.connections),
     )
 
 
-def _phase(schedule: Schedule, record: Record, name: str | None, objective_s: float | None) -> PhaseReport:
-    """The spans of one name, or with None all of them."""
-    spans = [span for span in schedule.spans if name in (None, span.name)]
+def _phase(
+    spans: Sequence[Span], schedule: Schedule, record: Record, objective_s: float | None, *, name: str = ""
+) -> PhaseReport:
+    """Spans together, under their own name unless another is given."""
     view = View.of(record, (index for span in spans for index in schedule.within(span)))
     return PhaseReport(
-        name=name or "all",
+        name=name or spans[0].name,
         seconds=sum(span.seconds for span in spans),
         offered=len(view.sent),
         answered=view.count(OK),

@@ -26,6 +26,11 @@ def warnings_of(record: Record, total: PhaseReport, *, connections: int) -> tupl
         found.append(
             f"all {connections} connections were in use at times, so that requests waited here: raise --connections"
         )
+    if record.resent:
+        found.append(
+            f"{record.resent} requests were sent twice: the server had ended their connection without an answer, as it "
+            "does with idle ones (or it broke)"
+        )
     for why, count in sorted(record.failures.items(), key=lambda item: -item[1])[:3]:
         found.append(f"{count} requests lost: {why}")
     if record.interrupted:

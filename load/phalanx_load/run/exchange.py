@@ -64,6 +64,7 @@ class Exchange:
             self._sweeper.cancel()
         self.record.peak_connections = self._client.peak
         self.record.connections_short = self._client.short
+        self.record.resent = self._client.resent
         self._client.close()
 
     def _done(self, index: int, outcome: Response | Failure) -> None:

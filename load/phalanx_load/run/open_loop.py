@@ -94,7 +94,7 @@ class _Sender:
     def halt(self) -> None:
         """Send no more."""
         self._end = self._next
-        self.record.interrupted = True
+        self.record.stopped_s = self._exchange.now_s
         if self._timer is not None:
             self._timer.cancel()
         self._check_finished()

@@ -48,7 +48,15 @@ class Record:
         self.peak_connections = 0
         self.connections_short = False
         """Whether requests waited for a connection because the bound was reached."""
-        self.interrupted = False
+        self.resent = 0
+        """Requests that were sent once more, because their kept connection ended before anything of an answer came."""
+        self.stopped_s: float | None = None
+        """When the run was ended early; None if it was not."""
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the run was ended early."""
+        return self.stopped_s is not None
 
     def __len__(self) -> int:
         return len(self.due_s)
@@ -65,7 +73,7 @@ class Record:
         if response.status == 200:
             headers = response.headers
             students = headers.get(_STUDENTS, "")
-            if students.isdecimal():
+            if students.isdecimal() and len(students) < _DIGITS:
                 self.students[index] = int(students)
             self.early[index] = headers.get(_EXIT_ROW, _FINAL) != _FINAL
 
@@ -82,5 +90,7 @@ class Record:
 
 _STUDENTS = HEADER_STUDENTS.lower()
 _EXIT_ROW = HEADER_EXIT_ROW.lower()
+_DIGITS = 5
+"""A number of students with so many digits is none."""
 _FINAL = "final"
 """The exit row of an answer from the whole grid."""

@@ -48,6 +48,8 @@ class Client:
         self._opening: set[asyncio.Task[None]] = set()
         self.peak = 0
         """Most connections at a time."""
+        self.resent = 0
+        """Requests that were sent once more, because their kept connection ended before anything of an answer came."""
         self.short = False
         """Whether a request had to wait although no further connection was allowed."""
 
@@ -104,7 +106,7 @@ class Client:
         loop = asyncio.get_running_loop()
         try:
             _, connection = await loop.create_connection(self._connection, host, port, ssl=self._tls)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # a name that cannot be one is a UnicodeError
             if self._waiting:
                 ticket, _ = self._waiting.popitem(last=False)
                 self._done(ticket, Failure(f"cannot connect: {_reason(error)}"))
@@ -140,14 +142,17 @@ class Client:
         del self._busy[request.ticket]
         if connection.stale and not request.again:
             # Not to a free connection: the server may have closed all of them.
+            self.resent += 1
             self._waiting[request.ticket] = replace(request, again=True)
             self._grow()
         else:
             self._done(request.ticket, Failure(why))
 
 
-def _reason(error: OSError) -> str:
+def _reason(error: OSError | UnicodeError) -> str:
     """Why a connection did not come about, in words without addresses."""
+    if isinstance(error, UnicodeError):
+        return f"no host can have this name: {error}"
     if error.errno == errno.ECONNREFUSED or "Connect call failed" in str(error):
         return "connection refused"
     return error.strerror or str(error) or type(error).__name__

@@ -31,6 +31,8 @@ class Parser:
     def __init__(self) -> None:
         self._data = b""
         self._head: tuple[int, dict[str, str]] | None = None
+        self._closing = False
+        """Whether the version of HTTP closes connections unless it says otherwise."""
 
     @property
     def empty(self) -> bool:
@@ -56,7 +58,7 @@ class Parser:
             body = self._counted(headers["content-length"])
         else:
             return None
-        return None if body is None else self._whole(body, keep_alive=headers.get("connection", "").lower() != "close")
+        return None if body is None else self._whole(body, keep_alive=self._keep_alive(headers))
 
     def close(self) -> Response | None:
         """The server has closed the connection: the end of a response without a length, or of an incomplete one."""
@@ -73,6 +75,7 @@ class Parser:
             return False
         first, *lines = self._data[:end].decode("latin-1").split("\r\n")
         version, _, rest = first.partition(" ")
+        self._closing = version == "HTTP/1.0"
         if not version.startswith("HTTP/1.") or not rest[:3].isdecimal():
             raise BrokenResponseError(f"it does not speak HTTP/1.1: {first[:40]!r}")
         self._data = self._data[end + len(_END) :]
@@ -81,6 +84,11 @@ class Parser:
             parted = (line.partition(":") for line in lines)
             self._head = status, {name.strip().lower(): value.strip() for name, _, value in parted}
         return self._head is not None or self._read_head()
+
+    def _keep_alive(self, headers: Mapping[str, str]) -> bool:
+        """Whether the connection takes another request (RFC 9112, section 9.3)."""
+        options = {option.strip() for option in headers.get("connection", "").lower().split(",")}
+        return "close" not in options and (not self._closing or "keep-alive" in options)
 
     def _counted(self, length: str) -> bytes | None:
         if not length.isdecimal():
