@@ -110,6 +110,22 @@ def test_lines_are_few_and_say_how_far_it_is() -> None:
     assert len(said) == 7
 
 
+def test_what_an_earlier_process_did_does_not_make_the_rest_look_quick() -> None:
+    now = 0.0
+    said_to = io.StringIO()
+    with Lines(Console(file=said_to, width=120), clock=lambda: now).stage("teacher", 1000, done=900) as advance:
+        for _ in range(15):
+            now += 1.0
+            advance()
+    assert said_to.getvalue().splitlines()[0] == "teacher: 915/1000 , 1:25 left"
+
+
+def test_bars_start_where_an_earlier_process_stopped(capsys: pytest.CaptureFixture[str]) -> None:
+    with Bars(Console(force_terminal=True, width=140)).stage("teacher", 4, done=3) as advance:
+        advance()
+    assert "4/4" in capsys.readouterr().out
+
+
 def test_a_terminal_gets_bars_and_a_pipe_gets_lines() -> None:
     assert isinstance(reporter(Console(force_terminal=True)), Bars)
     assert isinstance(reporter(Console(force_terminal=False)), Lines)

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from phalanx_distill.errors import OutputError
+from phalanx_distill.lock import locked
 from phalanx_distill.pipeline import distill, teacher_seed
 from phalanx_distill.progress import Silent
 from phalanx_distill.stages import Stages, fingerprint
@@ -29,7 +31,9 @@ class StopAt:
         self.steps_left = steps
 
     @contextmanager
-    def stage(self, title: str, total: int) -> Iterator[Callable[..., None]]:
+    def stage(self, title: str, total: int, *, done: int = 0) -> Iterator[Callable[..., None]]:
+        self.steps_left -= done
+
         def advance(steps: int = 1, note: str = "") -> None:
             self.steps_left -= steps
             if self.steps_left <= 0:
@@ -135,6 +139,72 @@ def test_ctrl_c_says_how_to_go_on_and_leaves_with_130(tmp_path: Path) -> None:
     _, errors = run.communicate(timeout=60)
     assert run.returncode == 130
     assert errors.decode().strip() == "interrupted; give the same command again to go on"
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from phalanx_distill.lock import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@contextmanager
+def held_by_another(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(folder)], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    try:
+        assert holder.stdout.readline() == "held\n"
+        yield holder
+    finally:
+        holder.kill()
+        holder.communicate()
+
+
+def test_a_second_run_with_the_same_output_is_refused_until_the_first_is_dead(tmp_path: Path) -> None:
+    sources, out = tiny.sources(tmp_path / "teacher"), tmp_path / "out"
+
+    def run() -> object:
+        return distill(sources, tiny.settings(), out=out, compute=tiny.cpu(), report=StopAt(1))
+
+    with held_by_another(tmp_path / "out.work"):
+        with pytest.raises(OutputError, match=r"out\.work\.lock is held by another run"):
+            run()
+        assert not (tmp_path / "out.work").exists()
+    with pytest.raises(KeyboardInterrupt):  # killed, it holds nothing any more: training starts
+        run()
+    assert not (tmp_path / "out.work.lock").exists()
+
+
+def test_a_run_waits_while_another_trains_the_teacher_that_they_share(tmp_path: Path) -> None:
+    shared, said = tmp_path / "teachers" / "abc", list[str]()
+    with held_by_another(shared) as holder:
+
+        def waiting() -> None:
+            said.append("waiting")
+            holder.kill()
+
+        with locked(shared, waiting=waiting):
+            assert holder.wait() < 0
+    assert said == ["waiting"]
+    assert not list(shared.parent.iterdir())
+
+
+def test_a_lock_whose_file_was_removed_meanwhile_is_taken_anew(tmp_path: Path) -> None:
+    with locked(tmp_path / "x"):
+        (tmp_path / "x.lock").unlink()
+        with locked(tmp_path / "x"), pytest.raises(OutputError), locked(tmp_path / "x"):
+            pass
+
+
+def test_what_others_keep_in_a_shared_folder_stays(tmp_path: Path) -> None:
+    other = Stages(tmp_path, "a" * 64)
+    other.open(shared=True)
+    other.save("teacher", {"t": torch.zeros(1)}, {})
+    Stages(tmp_path, "b" * 64).open(shared=True)
+    assert other.load("teacher") is not None
 
 
 def test_a_torn_snapshot_counts_as_none(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@
     augment, transfer           transfer text: more text for the teacher to speak about (pure)
     batches     which rows go together, in which order (pure)
     fit         one training run that can be interrupted
-    stages      where a run keeps what it has done
+    stages, lock    where a run keeps what it has done, and keeps others out
     teacher, taught             the teacher, and what it says of transfer text
     seedlings, learning, students, joint    where students start, how one learns, all of them in turn, and together
     auto, ensemble              which shape is enough, and the grid that comes of it

@@ -18,6 +18,7 @@ from phalanx_distill.data import Dataset, Row
 from phalanx_distill.detail import look
 from phalanx_distill.evaluate import Measured, measure
 from phalanx_distill.fit import Epoch
+from phalanx_distill.lock import locked
 from phalanx_distill.output import check_output, finished, work_dir
 from phalanx_distill.predict import predict
 from phalanx_distill.prepare import Prepared, prepare
@@ -64,11 +65,12 @@ def adapt(
         return done
     check_output(out, mark, force=force)
     stages = Stages(work_dir(out), mark)
-    if stages.open():
-        report.say(f"going on with what {stages.root} holds")
-    result = _train_and_save(loaded, prepared, settings, out, mark, compute=compute, stages=stages, report=report)
-    if not keep_work:
-        stages.clear()
+    with locked(work_dir(out)):
+        if stages.open():
+            report.say(f"going on with what {stages.root} holds")
+        result = _train_and_save(loaded, prepared, settings, out, mark, compute=compute, stages=stages, report=report)
+        if not keep_work:
+            stages.clear()
     return result
 
 

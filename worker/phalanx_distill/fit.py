@@ -61,8 +61,7 @@ def fit(task: Task, settings: Fitting, *, seed: int, stages: Stages, report: Rep
 def _train(run: _Run, *, seed: int, stages: Stages, report: Reporter) -> None:
     task, epochs = run.task, run.settings.epochs
     per_epoch = len(task.batches(0))
-    with report.stage(task.title, epochs * per_epoch) as advance:
-        advance(len(run.history) * per_epoch)
+    with report.stage(task.title, epochs * per_epoch, done=len(run.history) * per_epoch) as advance:
         for epoch in range(len(run.history), epochs):
             torch.manual_seed(seed * 1_000_003 + epoch)
             total = 0.0

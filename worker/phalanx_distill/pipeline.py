@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from phalanx_distill.cost import cost
 from phalanx_distill.detail import look
 from phalanx_distill.ensemble import train_ensemble
 from phalanx_distill.evaluate import Measured, measure
+from phalanx_distill.lock import locked
 from phalanx_distill.noting import note_corpus, note_sources, note_taught
 from phalanx_distill.output import check_output, finished, work_dir
 from phalanx_distill.packaged import pooled_texts
@@ -67,13 +69,13 @@ def distill(
     run = Run(mark, sources, settings, prepared, compute, Stages(work_dir(out), mark), report)
     if teachers is not None:
         run.lessons = Stages(teachers, _teacher_fingerprint(run))
-        run.lessons.open(alone=False)
     teacher, tokenizer = teacher_seed(run)
-    if run.stages.open():
-        report.say(f"going on with what {run.stages.root} holds")
-    result = _train(run, teacher, tokenizer, out)
-    if not keep_work:
-        run.stages.clear()
+    with locked(work_dir(out)):
+        if run.stages.open():
+            report.say(f"going on with what {run.stages.root} holds")
+        result = _train(run, teacher, tokenizer, out)
+        if not keep_work:
+            run.stages.clear()
     return result
 
 
@@ -133,10 +135,11 @@ def teach(run: Run, teacher: Grid, tokenizer: Tokenizer) -> tuple[Taught, Taught
 
 
 def _train(run: Run, teacher: Grid, tokenizer: Tokenizer, out: Path) -> Report:
-    with run.clock.stage("teacher"):
-        run.curves["teacher"] = train_teacher(run, teacher, tokenizer)
-    with run.clock.stage("teacher's answers"):
-        transfer, validation = teach(run, teacher, tokenizer)
+    with _lessons(run):
+        with run.clock.stage("teacher"):
+            run.curves["teacher"] = train_teacher(run, teacher, tokenizer)
+        with run.clock.stage("teacher's answers"):
+            transfer, validation = teach(run, teacher, tokenizer)
     note_taught(run, transfer, validation)
     with run.clock.stage("students"):
         ensemble = train_ensemble(run, teacher, transfer, validation)
@@ -146,6 +149,17 @@ def _train(run: Run, teacher: Grid, tokenizer: Tokenizer, out: Path) -> Report:
     with run.clock.stage("measuring"):
         measured = _measure(run, grid, teacher, tokenizer)
     return save_ensemble(run, ensemble, tokenizer, measured, transfer=len(transfer), out=out)
+
+
+@contextmanager
+def _lessons(run: Run) -> Iterator[None]:
+    """Runs that share a teacher train it once: the first does, the others wait for it."""
+    if run.lessons is None:
+        yield
+        return
+    with locked(run.lessons.folder, waiting=lambda: run.report.say("waiting for the run that trains this teacher")):
+        run.lessons.open(shared=True)
+        yield
 
 
 def _encode(run: Run, tokenizer: Tokenizer, grid: Grid, texts: Sequence[str]) -> Corpus:

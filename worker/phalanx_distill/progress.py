@@ -20,8 +20,8 @@ Advance = Callable[..., None]
 class Reporter(Protocol):
     """Where stages report to."""
 
-    def stage(self, title: str, total: int) -> AbstractContextManager[Advance]:
-        """Report one stage of `total` steps; yields what is called after each step."""
+    def stage(self, title: str, total: int, *, done: int = 0) -> AbstractContextManager[Advance]:
+        """Report one stage of `total` steps, `done` of them by an earlier process; yields what is called after each."""
         ...
 
     def say(self, line: str) -> None:
@@ -33,7 +33,7 @@ class Silent:
     """Says nothing."""
 
     @contextmanager
-    def stage(self, title: str, total: int) -> Iterator[Advance]:
+    def stage(self, title: str, total: int, *, done: int = 0) -> Iterator[Advance]:
         yield lambda steps=1, note="": None
 
     def say(self, line: str) -> None:
@@ -48,16 +48,16 @@ class Lines:
         self._clock = clock
 
     @contextmanager
-    def stage(self, title: str, total: int) -> Iterator[Advance]:
+    def stage(self, title: str, total: int, *, done: int = 0) -> Iterator[Advance]:
         started = last = self._clock()
-        done, said = 0, ""
+        before, said = done, ""
 
         def advance(steps: int = 1, note: str = "") -> None:
             nonlocal done, last, said
             done, said = done + steps, note or said
             if self._clock() - last >= LINE_EVERY_S:
                 last = self._clock()
-                self.say(f"{title}: {done}/{total} {said}{_left(self._clock() - started, done, total)}")
+                self.say(f"{title}: {done}/{total} {said}{_left(self._clock() - started, done - before, total - done)}")
 
         yield advance
         self.say(f"{title}: done in {self._clock() - started:.1f} s {said}")
@@ -66,11 +66,11 @@ class Lines:
         self._console.print(line.rstrip(), highlight=False, soft_wrap=True, markup=False)
 
 
-def _left(passed_s: float, done: int, total: int) -> str:
-    """How long the rest of a stage will take if it goes on as it went."""
-    if not 0 < done < total:
+def _left(passed_s: float, done: int, left: int) -> str:
+    """How long the steps that are left will take if they go on as those that were done meanwhile."""
+    if done <= 0 or left <= 0:
         return ""
-    left_s = round(passed_s / done * (total - done))
+    left_s = round(passed_s / done * left)
     return f", {left_s // 60}:{left_s % 60:02} left"
 
 
@@ -81,7 +81,7 @@ class Bars:
         self._console = console
 
     @contextmanager
-    def stage(self, title: str, total: int) -> Iterator[Advance]:
+    def stage(self, title: str, total: int, *, done: int = 0) -> Iterator[Advance]:
         columns = (
             TextColumn("[bold]{task.description:<22}"),
             BarColumn(bar_width=28),
@@ -91,7 +91,7 @@ class Bars:
             TextColumn("[dim]{task.fields[note]}"),
         )
         with Progress(*columns, console=self._console) as progress:
-            task = progress.add_task(title, total=total, note="")
+            task = progress.add_task(title, total=total, completed=done, note="")
 
             def advance(steps: int = 1, note: str = "") -> None:
                 progress.advance(task, steps)

@@ -2,7 +2,7 @@
 
 A snapshot is one safetensors file whose header carries a JSON state. It is written beside its name and renamed, so
 it is there whole or not at all, whenever the process ends. Snapshots lie in a folder named by the run's fingerprint:
-another configuration, other rows or another teacher never see them.
+another configuration, other rows or another teacher never see them. Who writes holds the folder's lock (lock.py).
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ class Stages:
     def __repr__(self) -> str:
         return f"Stages({self.folder}, {sorted(path.stem for path in self.folder.glob('*.safetensors'))})"
 
-    def open(self, *, alone: bool = True) -> bool:
-        """Make the folder; `alone`, drop what other configurations left. True if there is something to go on with."""
+    def open(self, *, shared: bool = False) -> bool:
+        """Make the folder; unless `shared`, drop what other configurations left. True if something is there already."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        for other in self.root.iterdir() if alone else ():
+        for other in () if shared else self.root.iterdir():
             if other != self.folder and len(other.name) == _NAME_DIGITS and other.is_dir():
                 shutil.rmtree(other, ignore_errors=True)
         for torn in self.folder.glob("*.part"):

@@ -19,8 +19,9 @@ def transfer_texts(
 ) -> list[str]:
     """All texts that students learn from, training texts first, each once.
 
-    Of too many other texts those with the lowest hash stay, so the choice does not depend on the files' order. What
-    equals a validation or test row (`held_out`) in its words is left out wherever it comes from.
+    Of too many other texts those with the lowest hash stay, so the choice does not depend on the files' order. But
+    for the training texts, what equals a validation or test row (`held_out`) in its words is left out, wherever it
+    comes from.
     """
     made = neighbours(train, each=settings.neighbours, word_drop=settings.word_drop, seed=seed)
     unwanted = {words(text) for text in held_out}
