@@ -12,9 +12,10 @@ from click.testing import CliRunner, Result
 from phalanx_cli.main import main
 from phalanx_distill.config import SplitSettings
 from phalanx_distill.data import Dataset
-from phalanx_distill.errors import DataError
+from phalanx_distill.errors import DataError, OutputError
 from phalanx_distill.report.document import FILE, Report, read_report
 from phalanx_distill.report.texts import differing_texts
+from phalanx_distill.report.write import check_page
 from tests.distill import tiny
 
 
@@ -46,6 +47,14 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert made.exit_code == 0, made.output
     assert f"report: {folder / 'first.html'}" in made.output
     return folder
+
+
+def test_a_page_in_a_folder_that_may_not_be_written_to_is_refused_before_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != tmp_path)
+    with pytest.raises(OutputError, match="its folder may not be written to; choose another one for --report"):
+        check_page(tmp_path / "page.html")
 
 
 @pytest.fixture

@@ -61,6 +61,17 @@ def test_equal_shares_are_no_difference_and_mixed_bounds_keep_their_sides() -> N
     assert said == "no difference (95 % interval: 1.2 less to 0.0)"
 
 
+def test_a_small_difference_is_not_called_none() -> None:
+    assert how_far(Difference(value=-0.0004, low=-0.01, high=0.009)).startswith(
+        "under 0.1\N{NO-BREAK SPACE}points less"
+    )
+
+
+def test_a_loss_as_large_as_the_budget_is_within_it() -> None:
+    # 0.90 - 0.91 is less than -0.01 in floating point.
+    assert verdict(with_pairs(Pairs(90, 0, 1, 9))).standing is Standing.KEPT_PERHAPS
+
+
 def test_every_smaller_number_of_students_gets_a_line_with_its_share_of_the_time() -> None:
     lines = costs_of_k(with_pairs(Pairs(900, 10, 40, 50), Pairs(930, 5, 10, 55), Pairs(938, 2, 2, 58)))
     assert len(lines) == 2

@@ -77,7 +77,7 @@ def paired_difference(pairs: Pairs, *, z: float = Z95) -> Difference:
     first = wilson(pairs.both + pairs.only_first, total, z=z)
     second = wilson(pairs.both + pairs.only_second, total, z=z)
     phi = _correlation(pairs)
-    value = first.share - second.share
+    value = (pairs.only_first - pairs.only_second) / total  # rounded once: a loss of 1 in 100 is 0.01, not more
     below = _joined(first.share - first.low, second.high - second.share, phi)
     above = _joined(second.share - second.low, first.high - first.share, phi)
     return Difference(value=value, low=max(-1.0, value - below), high=min(1.0, value + above))

@@ -36,7 +36,6 @@ def render(report: Report, texts: Mapping[int, str] = NO_TEXTS) -> str:
         _environment()
         .get_template("page.html")
         .render(
-            report=report,
             title=f"{'Adapter' if report.kind == 'adapter' else 'Distillation'} of {report.data.name}",
             origin=origin(report),
             verdict=found,

@@ -73,9 +73,9 @@ def how_far(difference: Difference) -> str:
 
 
 def _more_or_less(value: float) -> str:
-    size = points(value)
-    if size.startswith("0.0"):
+    if value == 0:
         return "no difference"
+    size = points(value) if abs(value) >= 0.0005 else "under 0.1\N{NO-BREAK SPACE}points"
     return f"{size} {'less' if value < 0 else 'more'}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -25,10 +26,14 @@ def check_page(path: Path | None) -> None:
     """Refuse a page that could not be written, before hours of training.
 
     Raises:
-        OutputError: its folder is missing, or it is a folder itself.
+        OutputError: its folder is missing or may not be written to, or it is a folder itself.
     """
-    if path is not None and (path.is_dir() or not path.parent.is_dir()):
+    if path is None:
+        return
+    if path.is_dir() or not path.parent.is_dir():
         raise OutputError(f"{path}: no file in an existing folder; choose another one for --report")
+    if not os.access(path.parent, os.W_OK):
+        raise OutputError(f"{path}: its folder may not be written to; choose another one for --report")
 
 
 def ensure_page(out: Path, report: Report) -> None:
