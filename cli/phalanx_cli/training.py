@@ -70,7 +70,7 @@ def run_options(function: F) -> F:
                 "settings",
                 multiple=True,
                 metavar="NAME=VALUE",
-                help="Any other setting by its path, such as teacher.fit.epochs=5; may be given many times.",
+                help="Any other setting by its path, such as split.test_share=0.3; may be given many times.",
             ),
             click.option("--force", is_flag=True, help="Replace another artifact that --out holds."),
             click.option("--keep-work", is_flag=True, help="Leave DIR.work after success."),
@@ -92,7 +92,7 @@ def merged(texts: tuple[str, ...], options: Mapping[str, object], file: Path | N
     for text in texts:
         path, separator, value = text.partition("=")
         if not separator or not path:
-            raise click.UsageError(f"--set {text}: write NAME=VALUE, such as teacher.fit.epochs=5")
+            raise click.UsageError(f"--set {text}: write NAME=VALUE, such as split.test_share=0.3")
         _put(nested, path, _value(text, value))
     for path, chosen in options.items():
         if chosen is not None:
@@ -126,7 +126,7 @@ def _put(nested: dict[str, Any], path: str, value: object) -> None:
     for parent in parents:
         nested = nested.setdefault(parent, {})
         if not isinstance(nested, dict):
-            raise click.UsageError(f"--set {path}: {parent} was already given a value")
+            raise click.UsageError(f"{path}: {parent} was given a value already, and is no section")
     nested[leaf] = value
 
 

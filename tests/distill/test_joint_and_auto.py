@@ -90,6 +90,12 @@ def test_a_given_depth_is_not_searched(taught: tiny.Lessons, tmp_path: Path) -> 
     assert shapes(ensemble.tried) == [(2, 1)]
 
 
+def test_a_given_number_of_students_is_not_searched(taught: tiny.Lessons, tmp_path: Path) -> None:
+    ensemble = made(taught, tmp_path, count=2, rows="auto", auto={"accuracy_budget": 1.0})
+    assert shapes(ensemble.tried) == [(1, 2)]
+    assert ensemble.grid.geometry.students == 2
+
+
 @pytest.mark.parametrize(("max_rows", "teacher_rows", "tried"), [(3, 6, [1, 2, 3]), (3, 3, [1, 2]), (3, 1, [1])])
 def test_as_many_rows_as_the_teachers_are_never_tried(
     max_rows: int, teacher_rows: int, tried: list[int], tmp_path: Path

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor
 
@@ -85,12 +86,11 @@ def described(shape: Tried) -> str:
 
 
 def _shapes(run: Run, students: Students, expected: Tensor) -> Iterator[Tried]:
+    """Every number of students of a depth, or only the one that is set."""
     settings = run.settings.students
-    most = settings.auto.max_count if settings.count == "auto" else settings.count
     right = students.validation.logits.argmax(-1) == expected
     before = time.monotonic()
-    for _ in students.grow(most):
-        count = len(students.trained)
+    for count in _grown(students, settings.count, settings.auto.max_count):
         ours = students.answers(count).argmax(-1) == expected
         difference = paired_difference(compared(ours, right))
         yield Tried(
@@ -102,3 +102,12 @@ def _shapes(run: Run, students: Students, expected: Tensor) -> Iterator[Tried]:
             seconds=round(time.monotonic() - before, 2),
         )
         before = time.monotonic()
+
+
+def _grown(students: Students, count: int | Literal["auto"], most: int) -> Iterator[int]:
+    """The numbers of students to judge, each once it is trained."""
+    if count == "auto":
+        for _ in students.grow(most):
+            yield len(students.trained)
+    else:
+        yield len(list(students.grow(count)))

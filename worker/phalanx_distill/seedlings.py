@@ -21,6 +21,8 @@ def rows_of(settings: StudentSettings, index: int, *, depth: int, teacher_rows: 
     Raises:
         SettingError: the teacher has no such rows, or they are not as many as the student's.
     """
+    if depth > teacher_rows:
+        raise SettingError("students.rows", f"{depth}, but the teacher has {teacher_rows}; take fewer")
     start = _start(settings, index)
     if isinstance(start, str):
         rows = _spread(index if start == "staggered" else 0, depth, teacher_rows)
@@ -30,7 +32,7 @@ def rows_of(settings: StudentSettings, index: int, *, depth: int, teacher_rows: 
         rows = tuple(range(start, start + depth))
     if len(rows) != depth:
         raise SettingError("students.rows_from", f"{len(rows)} rows for a student of {depth}: {list(rows)}")
-    if max(rows) >= teacher_rows or depth > teacher_rows:
+    if max(rows) >= teacher_rows:
         raise SettingError("students.rows_from", f"rows {list(rows)} of a teacher that has 0..{teacher_rows - 1}")
     return rows
 

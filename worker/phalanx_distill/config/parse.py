@@ -27,13 +27,15 @@ def parse_settings(kind: type[S], data: Mapping[str, Any]) -> S:
         raise _located(error) from error
 
 
-def _over(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+def _over(defaults: Mapping[str, Any], given: Mapping[str, Any], path: str = "") -> dict[str, Any]:
     """`given` laid over `defaults`, section by section."""
     merged = dict(defaults)
     for name, value in given.items():
-        below = merged.get(name)
+        if name not in defaults:
+            raise SettingError(f"{path}{name}", f"no such setting; there are {', '.join(defaults)}")
+        below = merged[name]
         if isinstance(below, Mapping) and isinstance(value, Mapping):
-            merged[name] = _over(cast(Mapping[str, Any], below), value)
+            merged[name] = _over(cast(Mapping[str, Any], below), value, f"{path}{name}.")
         else:
             merged[name] = [value] if isinstance(below, list | tuple) and isinstance(value, str) else value
     return merged

@@ -79,7 +79,7 @@ class StudentSettings(Settings, frozen=True, kw_only=True):
     min_gain: Fraction = 0.0
     """Stop adding students when one lowers the validation residual by less than this share; 0 never stops."""
     fit: Fitting = Fitting(epochs=2, batch_rows=32, learning_rate=5e-4)
-    """A student's training. Small batches serve small sets better, and large ones no worse."""
+    """A student's training. Small batches, so that small sets make enough updates."""
     later_epochs: Annotated[int, Meta(ge=0, le=1000)] = 0
     """Passes of every later student, 0 for as many as the first. What boosting leaves to learn is small: one will
     do."""

@@ -44,8 +44,8 @@ class TransferSettings(Settings, frozen=True, kw_only=True):
     """
 
     neighbours: Annotated[int, Meta(ge=0, le=100)] = 4
-    """Made-up texts for each training row: words dropped, splices of two texts, words swapped, spans. On TREC-6 many
-    of them seen twice served better than half as many seen three times."""
+    """Made-up texts for each training row: words dropped, splices of two texts, words swapped, spans.
+    Fewer do where rows are many: each costs a pass."""
     word_drop: Fraction = 0.15
     """Share of words that word-dropping leaves out."""
     sources: tuple[Source, ...] = ()
