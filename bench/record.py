@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 import platform
 import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from phalanx_distill.machine import machine
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -22,17 +23,6 @@ class Figure:
     low: float
     high: float
     unit: str
-
-
-def machine() -> str:
-    """Processor, cores and memory in words; no host name."""
-    model = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        lines = (line.partition(":") for line in info.read_text().splitlines())
-        model = next((value.strip() for name, _, value in lines if name.strip() == "model name"), model)
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}, Python {platform.python_version()}"
 
 
 def commit() -> str:
@@ -49,16 +39,17 @@ def write(
 
     Another folder is for trials, `device` names what computed beside a CPU, and `more` stands beside the figures.
     """
+    host = f"{machine()}, Python {platform.python_version()}"
     result = {
         "name": name,
         "commit": commit(),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": f"{device}, {machine()}" if device else machine(),
+        "machine": f"{device}, {host}" if device else host,
         "command": f"python -m bench {name}",
         "figures": {key: asdict(figure) for key, figure in figures.items()},
         **more,
     }
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.json"
     part = path.with_suffix(".part")
     part.write_text(json.dumps(result, indent=2) + "\n")

@@ -16,8 +16,9 @@ Figures of one run, such as `minilm:movie:s0:hidden-last`, are measured on held-
 - `residual`: the share of the teacher's logits that is left over on validation rows (mean squares).
 - `seconds`: what its training took.
 
-`minilm:hidden-last:effect` is the mean over seeds and tasks. Seeds share their rows, so a task's interval is the mean
-of its seeds'; tasks are independent of each other, and their distances to the bounds add as squares.
+`minilm:hidden-last:effect` is the mean over the seeds and tasks that were run. Seeds share their rows, so a task's
+interval is the mean of its seeds'; tasks are independent of each other (TREC-6 and TREC-50 are not), and the distances
+to their bounds add as squares. Like every interval here it speaks of other rows, not of other seeds.
 """
 
 from __future__ import annotations

@@ -58,12 +58,12 @@ def main(arguments: Sequence[str], places: Places | None = None) -> Path:
 
 
 def collect(result: Result, subjects: Sequence[Subject], places: Places) -> None:
-    """Take over every variant that is there and has its default beside it."""
+    """Take over every variant that is there and has its default, of the same plan, beside it."""
     for subject in subjects:
         default = read_kept(path_of(places.runs, subject.folder, DEFAULT))
         for variant in VARIANTS if default is not None else ():
             kept = read_kept(path_of(places.runs, subject.folder, variant.name))
-            if kept is not None and default is not None:
+            if kept is not None and default is not None and kept.plan == default.plan:
                 key = key_of(subject.encoder, subject.task, subject.seed, variant.name)
                 both = f"{kept.fingerprint[:16]}-{default.fingerprint[:16]}"
                 result.add(key, figures_of(kept, default), fingerprint=both, commit=kept.commit, date=kept.date)

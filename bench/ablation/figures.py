@@ -33,7 +33,9 @@ def summary(figures: Mapping[str, Figure], runs: Sequence[str]) -> Iterator[tupl
             for run in own:
                 by_task.setdefault(run.split(":")[1], []).append(run)
             for what in ("effect", "gap", "residual") if own else ():
-                means = [over_seeds([figures[f"{run}:{what}"] for run in seeds]) for seeds in by_task.values()]
+                means = {
+                    task: over_seeds([figures[f"{run}:{what}"] for run in seeds]) for task, seeds in by_task.items()
+                }
                 yield f"{encoder}:{variant.name}:{what}", over_tasks(means)
             if own:
                 yield f"{encoder}:{variant.name}:tasks", exact(len(by_task), "tasks")

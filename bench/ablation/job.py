@@ -17,7 +17,7 @@ from rich.console import Console
 
 from bench.ablation.kept import Kept, path_of, read_kept, write_kept
 from bench.ablation.plan import settings_of
-from bench.ablation.variants import Variant, named
+from bench.ablation.variants import DEFAULT, Variant, named
 from bench.record import commit
 from phalanx_distill.compute import Compute
 from phalanx_distill.config import DistillSettings
@@ -77,7 +77,9 @@ def _measure(task: Task, variant: Variant, sources: Sources, report: Reporter) -
         teachers=Path(task.teachers),
     )
     took = time.monotonic() - started
-    write_kept(path, _kept(made, right_rows(out, sources, settings), mark, took))
+    default = settings_of(named(DEFAULT), encoder=task.encoder, seed=task.seed, base=task.base)
+    plan = fingerprint(algorithm=ALGORITHM, settings=default)
+    write_kept(path, _kept(made, right_rows(out, sources, settings), mark, took, plan))
     shutil.rmtree(out)
 
 
@@ -91,7 +93,7 @@ def right_rows(out: Path, sources: Sources, settings: DistillSettings) -> str:
     return "".join("1" if each else "0" for each in right.tolist())
 
 
-def _kept(report: Report, right: str, mark: str, took: float) -> Kept:
+def _kept(report: Report, right: str, mark: str, took: float, plan: str) -> Kept:
     untaught = report.notes.untaught
     left = report.students[-1].validation_residual
     return Kept(
@@ -102,6 +104,7 @@ def _kept(report: Report, right: str, mark: str, took: float) -> Kept:
         against_teacher=report.measured.pairs[-1],
         residual=left / untaught.validation if untaught is not None and untaught.validation else 0.0,
         seconds=round(report.seconds.get("students", took), 1),
+        plan=plan,
     )
 
 

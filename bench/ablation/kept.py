@@ -10,7 +10,10 @@ from phalanx_distill.intervals import Pairs
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """One finished variant; `right` has a 1 for every held-out row that all students answer rightly, else a 0."""
+    """One finished variant; `right` has a 1 for every held-out row that all students answer rightly, else a 0.
+
+    `plan` stands for the default's settings at that time: variants around another default are not compared.
+    """
 
     fingerprint: str
     commit: str
@@ -19,6 +22,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     against_teacher: Pairs
     residual: float
     seconds: float
+    plan: str = ""
 
 
 def path_of(runs: Path, subject: str, variant: str) -> Path:

@@ -2,7 +2,9 @@
 
 Every run is one `phalanx distill` in a process of its own with one thread, so that the cores train different runs. Runs
 are kept in `.cache/bench/accuracy`: an interrupted one goes on, a finished one is not repeated. The result is written
-after every run, and keeps what earlier calls measured, each run with its own commit and date.
+after every run, and keeps what earlier calls measured, each run with its own commit, date and settings. Seeds of a
+task that were trained with other settings are forgotten; trials (`--students`, `--rows`, `--set`) have runs and a
+result of their own in `.cache/bench/trials`.
 
 Figures of one run, such as `minilm:movie:s0`, are measured on its held-out rows:
 
@@ -13,9 +15,10 @@ Figures of one run, such as `minilm:movie:s0`, are measured on its held-out rows
 - `students`, `rows`, `seconds`: the shape, and what the last process of the run took.
 
 Over seeds, `minilm:movie:all:difference` is the mean over seeds of the difference of all students. Seeds share their
-held-out rows, so its interval is the mean of theirs: as wide as if seeds were one another's copies, which is on the
-safe side. `minilm:movie:all:seeds` has the lowest and the highest seed as its bounds. `minilm:mean:difference` is the
-mean over tasks, whose rows are independent.
+held-out rows, so its interval is the mean of theirs: as wide as if seeds were one another's copies. It tells how these
+very students would do on other rows, and not how those of other seeds would: for that `minilm:movie:all:seeds` has the
+lowest and the highest seed as its bounds. `minilm:mean:difference` is the mean over the tasks that were run. Tasks that
+share their rows (TREC-6 and TREC-50) count as each other's copies, all others as independent.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from bench.accuracy.recipe import recipe
 from bench.accuracy.subjects import SEEDS, TASKS, Subject, subjects
 from bench.record import RESULTS, write
 from phalanx_distill.report.document import read_report
+from phalanx_distill.stages import fingerprint
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -32,10 +33,18 @@ class Places:
     image: Path = ROOT / "docs" / "img" / "accuracy.png"
     names: Mapping[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def of_trials(cls) -> Places:
+        """Where runs with settings of their own are kept: they are no part of the result."""
+        trials = ROOT / ".cache" / "bench" / "trials"
+        return cls(runs=trials / "runs", results=trials, image=trials / "accuracy.png")
+
 
 def main(arguments: Sequence[str], places: Places | None = None) -> Path:
     """Run what is chosen, and return the result's path. Exits with 1 if a run failed."""
-    options, places = _parser().parse_args(arguments), places or Places()
+    options = _parser().parse_args(arguments)
+    trial = bool(options.students or options.rows or options.settings)
+    places = places or (Places.of_trials() if trial else Places())
     chosen = subjects(encoders=options.encoders, tasks=options.tasks, seeds=options.seeds)
     until = time.monotonic() + 60 * options.budget_minutes if options.budget_minutes else None
     path = places.results / "accuracy.json"
@@ -64,10 +73,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=_numbers, default=SEEDS, help="such as 0,1,2 (default)")
     parser.add_argument("--jobs", type=int, default=2, help="runs at once, one thread each (default: 2)")
     parser.add_argument("--budget-minutes", type=float, help="end after so long; the next call goes on")
-    parser.add_argument("--students", help="K or auto, in place of the recipe's")
-    parser.add_argument("--rows", help="L or auto, in place of the recipe's")
+    parser.add_argument("--students", help="a trial with K or auto, in place of the recipe's")
+    parser.add_argument("--rows", help="a trial with L or auto, in place of the recipe's")
     parser.add_argument(
-        "--set", action="append", default=[], dest="settings", metavar="NAME=VALUE", help="as distill's"
+        "--set", action="append", default=[], dest="settings", metavar="NAME=VALUE", help="a trial, as distill's"
     )
     return parser
 
@@ -102,7 +111,8 @@ def _take(ended: Ended[Subject], result: Result, places: Places) -> str:
     if ended.code or report is None:
         return f"{subject.key}: failed with {ended.code}, see {ended.job.log}"
     found = figures_of(report)
-    new = result.add(subject.key, found, fingerprint=report.fingerprint)
+    settings = fingerprint(**{name: value for name, value in report.settings.items() if name != "seed"})[:12]
+    new = result.add(subject.key, found, fingerprint=report.fingerprint, settings=settings)
     last = len(report.students)
     gap, teacher = found[f"k{last}:difference"], found["teacher"]
     return (

@@ -1,4 +1,4 @@
-"""The result as it grows: a run finished earlier stays as it is, with its own commit and date."""
+"""The result as it grows: a run finished earlier stays as it is, with its own commit, date and settings."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.accuracy.reading import exact
+from bench.accuracy.subjects import rows_of
 from bench.record import Figure, commit
 
 Figures = dict[str, Figure]
@@ -27,15 +28,31 @@ class Result:
     runs: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def add(self, key: str, found: Mapping[str, Figure], *, fingerprint: str, **more: str) -> bool:
-        """Take over the figures of a run; False if it is known already. `more` may give another commit and date."""
+        """Take over the figures of a run; False if it is known already.
+
+        `more` may give another commit and date, and the run's `settings`: other seeds of the task that were trained
+        with other ones are forgotten, because seeds are averaged.
+        """
         known = self.runs.get(key)
         if known is not None and known["fingerprint"] == fingerprint:
+            self.runs[key] = {**more, **known}
             return False
-        self.figures = {name: figure for name, figure in self.figures.items() if not name.startswith(f"{key}:")}
+        for other in [key, *self._unlike(key, more.get("settings"))]:
+            self._forget(other)
         self.figures |= {f"{key}:{name}": figure for name, figure in found.items()}
         today = datetime.datetime.now(datetime.UTC).date().isoformat()
         self.runs[key] = {"fingerprint": fingerprint, "commit": commit(), "date": today, **more}
         return True
+
+    def _unlike(self, key: str, settings: str | None) -> list[str]:
+        """Runs of the same task with other settings; runs of which nothing is known pass."""
+        task = key.rpartition(":")[0]
+        others = {run: facts.get("settings") for run, facts in self.runs.items() if run.rpartition(":")[0] == task}
+        return [run for run, theirs in others.items() if settings and theirs and settings != theirs]
+
+    def _forget(self, key: str) -> None:
+        self.runs.pop(key, None)
+        self.figures = {name: figure for name, figure in self.figures.items() if not name.startswith(f"{key}:")}
 
     def summarised(self, over: Summary) -> Figures:
         """All figures, with those over seeds and tasks anew."""
@@ -55,13 +72,14 @@ def read_result(path: Path) -> Result:
 def summary(figures: Mapping[str, Figure], runs: Sequence[str]) -> Iterator[tuple[str, Figure]]:
     """Means over the seeds of each task, and over the tasks of each encoder."""
     tasks = list(dict.fromkeys(run.rpartition(":")[0] for run in runs))
-    means: dict[str, list[Figure]] = {}
+    means: dict[str, dict[str, Figure]] = {}
     for task in tasks:
         seeds = [run for run in runs if run.rpartition(":")[0] == task]
         gaps = [figures[f"{run}:k{_students(figures, run)}:difference"] for run in seeds]
         values = [gap.value for gap in gaps]
         mean = over_seeds(gaps)
-        means.setdefault(task.partition(":")[0], []).append(mean)
+        encoder, _, name = task.partition(":")
+        means.setdefault(encoder, {})[name] = mean
         yield f"{task}:all:difference", mean
         yield f"{task}:all:seeds", Figure(value=mean.value, low=min(values), high=max(values), unit="share")
         yield f"{task}:all:teacher", over_seeds([figures[f"{run}:teacher"] for run in seeds])
@@ -81,12 +99,17 @@ def over_seeds(figures: Sequence[Figure]) -> Figure:
     )
 
 
-def over_tasks(figures: Sequence[Figure]) -> Figure:
-    """The mean of independent figures: distances to their bounds add as squares."""
-    value = statistics.fmean(figure.value for figure in figures)
-    below = math.hypot(*(figure.value - figure.low for figure in figures)) / len(figures)
-    above = math.hypot(*(figure.high - figure.value for figure in figures)) / len(figures)
-    return Figure(value=value, low=value - below, high=value + above, unit=figures[0].unit)
+def over_tasks(figures: Mapping[str, Figure]) -> Figure:
+    """The mean of figures by task: distances to their bounds add as squares, those of tasks with the same rows as
+    they are."""
+    groups: dict[str, list[Figure]] = {}
+    for task, figure in figures.items():
+        groups.setdefault(rows_of(task), []).append(figure)
+    value = statistics.fmean(figure.value for figure in figures.values())
+    below = math.hypot(*(sum(figure.value - figure.low for figure in group) for group in groups.values()))
+    above = math.hypot(*(sum(figure.high - figure.value for figure in group) for group in groups.values()))
+    unit = next(iter(figures.values())).unit
+    return Figure(value=value, low=value - below / len(figures), high=value + above / len(figures), unit=unit)
 
 
 def _students(figures: Mapping[str, Figure], run: str) -> int:

@@ -7,13 +7,13 @@ from typing import Final
 from bench.accuracy.subjects import Subject
 
 ENCODERS: Final[dict[str, dict[str, str]]] = {
-    # Half of the teacher's rows: two rows fall short on hard tasks, and more students of two do not make up for it.
+    # Half of the teacher's rows: deeper students rather than more of them, which has to pay where tasks are hard.
     "minilm": {"students.count": "3", "students.rows": "3"},
     # A third of twelve rows. A pass costs several of MiniLM's, so there are fewer of them, and less text.
     "mpnet": {"students.count": "2", "students.rows": "4", "students.fit.epochs": "1", "transfer.neighbours": "2"},
 }
 TASKS: Final[dict[str, dict[str, str]]] = {
-    # 26,000 training rows say by themselves most of what made-up neighbours would.
+    # So many training rows need fewer made-up ones, and each costs a pass.
     "tweet-sentiment": {"transfer.neighbours": "1"},
 }
 

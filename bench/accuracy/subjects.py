@@ -12,6 +12,8 @@ TASKS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """Tasks of each encoder, the hard ones first."""
 SEEDS: Final = (0, 1, 2)
+_SAME_ROWS: Final = {"trec50": "trec6"}
+"""Two labellings of the same questions."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -31,6 +33,11 @@ class Subject:
     def folder(self) -> str:
         """Its name on disk."""
         return f"{self.encoder}-{self.task}-{self.seed}"
+
+
+def rows_of(task: str) -> str:
+    """A name for a task's rows: the same for tasks that share them."""
+    return _SAME_ROWS.get(task, task)
 
 
 def subjects(

@@ -25,7 +25,8 @@ def markdown(result: Mapping[str, Any]) -> str:
             lines.append("| " + " | ".join(_cells(figures, runs, encoder, task)) + " |")
         mean = figures.get(f"{encoder}:mean:difference")
         if mean is not None:
-            lines.append(f"| {encoder} | mean of tasks run | | | | | **{points(mean)}** | | |")
+            run = len({key.rpartition(":")[0] for key in runs if key.startswith(f"{encoder}:")})
+            lines.append(f"| {encoder} | mean of {run} of {len(tasks)} tasks | | | | | **{points(mean)}** | | |")
     return "\n".join(lines)
 
 

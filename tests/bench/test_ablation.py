@@ -10,12 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.ablation.command import Places, main
+from bench.ablation.command import Places, collect, main
 from bench.ablation.figures import figures_of, key_of, summary
-from bench.ablation.kept import Kept, compared, path_of, read_kept
+from bench.ablation.kept import Kept, compared, path_of, read_kept, write_kept
 from bench.ablation.plan import ROWS, TASKS, is_default, settings_of
 from bench.ablation.table import markdown
 from bench.ablation.variants import DEFAULT, VARIANTS, named
+from bench.accuracy.merging import Result
+from bench.accuracy.subjects import Subject
 from bench.record import Figure
 from phalanx_distill.intervals import Pairs
 from tests.distill import tiny
@@ -66,6 +68,14 @@ def test_pairs_count_every_row_once(rows: list[tuple[bool, bool]]) -> None:
 def test_variants_of_other_rows_are_not_compared() -> None:
     with pytest.raises(ValueError, match="longer"):
         compared(kept("10"), kept("101"))
+
+
+def test_variants_around_another_default_are_not_compared(tmp_path: Path) -> None:
+    subject, places, result = Subject("tiny", "clues", 0), Places(runs=tmp_path), Result()
+    for name, plan in ((DEFAULT, "new"), ("spread", "old"), ("mean", "new")):
+        write_kept(path_of(tmp_path, subject.folder, name), msgspec.structs.replace(kept("10"), plan=plan))
+    collect(result, [subject], places)
+    assert [run.rpartition(":")[2] for run in result.runs] == [DEFAULT, "mean"]
 
 
 def test_effects_are_less_the_default_and_gaps_less_the_teacher() -> None:

@@ -49,8 +49,13 @@ def test_the_recipe_of_a_task_overrules_its_encoders() -> None:
 def test_means_over_seeds_are_as_wide_as_one_and_over_tasks_narrower() -> None:
     mean = over_seeds([share(0.01, 0.02), share(0.03, 0.02)])
     assert (mean.value, mean.low, mean.high) == pytest.approx((0.02, 0.0, 0.04))
-    whole = over_tasks([share(0.01, 0.03), share(0.03, 0.04)])
+    whole = over_tasks({"movie": share(0.01, 0.03), "nyt": share(0.03, 0.04)})
     assert (whole.value, whole.low, whole.high) == pytest.approx((0.02, -0.005, 0.045))
+
+
+def test_two_tasks_of_the_same_rows_are_no_surer_than_one() -> None:
+    same = over_tasks({"trec6": share(0.01, 0.03), "trec50": share(0.03, 0.03)})
+    assert (same.value, same.low, same.high) == pytest.approx((0.02, -0.01, 0.05))
 
 
 def test_the_summary_speaks_of_all_students_and_of_one() -> None:
@@ -72,6 +77,28 @@ def test_a_run_that_is_known_keeps_its_commit_and_date_and_another_takes_its_pla
     assert "a:x:s0:k3:difference" not in result.figures
 
 
+def test_seeds_of_other_settings_are_never_averaged() -> None:
+    result = Result()
+    for seed in (0, 1):
+        result.add(f"a:x:s{seed}", found(0.0), fingerprint=f"f{seed}", settings="old")
+    result.add("a:y:s0", found(0.0), fingerprint="g", settings="other")
+    assert result.add("a:x:s2", found(0.0), fingerprint="f2", settings="new")
+    assert set(result.runs) == {"a:x:s2", "a:y:s0"}
+    assert not any(key.startswith(("a:x:s0", "a:x:s1")) for key in result.figures)
+
+
+def test_a_run_recorded_without_settings_gets_them_when_it_is_seen_again() -> None:
+    result = Result(runs={"a:x:s0": {"fingerprint": "f", "commit": "old", "date": "2001-01-01"}})
+    result.add("a:x:s0", found(0.0), fingerprint="f", settings="now")
+    assert result.runs["a:x:s0"] == {"fingerprint": "f", "commit": "old", "date": "2001-01-01", "settings": "now"}
+
+
+def test_trials_are_kept_apart_from_the_result(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("bench.accuracy.command.ROOT", tmp_path)
+    path = main(["--seeds", "", "--students", "2"])
+    assert path == tmp_path / ".cache" / "bench" / "trials" / "accuracy.json"
+
+
 def test_the_table_says_what_is_not_run_yet() -> None:
     result = Result()
     result.add("minilm:movie:s0", found(-0.004), fingerprint="f")
@@ -80,6 +107,7 @@ def test_the_table_says_what_is_not_run_yet() -> None:
     movie = next(line for line in lines if line.startswith("| minilm | movie |"))
     assert "**-0.4 (-2.4 to +1.6)**" in movie
     assert "1 of 3" in movie
+    assert any(line.startswith("| minilm | mean of 1 of 7 tasks |") for line in lines)
     assert sum("not run yet" in line for line in lines) == sum(map(len, TASKS.values())) - 1
 
 

@@ -69,7 +69,7 @@ def cost(grid: Grid, teacher: Grid, corpus: Corpus, compute: Compute, *, seed: i
     calls = {TEACHER: _call(alone, batch, 1, compute)} | {k: _call(whole, batch, k, compute) for k in counts}
     seconds = timed(calls, seed=seed)
     return Cost(
-        machine=machine(compute.device),
+        machine=_place(compute.device),
         executor=whole.name,
         threads=torch.get_num_threads(),
         tokens=len(ids),
@@ -106,6 +106,10 @@ def timed(
             calls[name]()
             seconds[name].append(clock() - before)
     return seconds
+
+
+def _place(device: torch.device) -> str:
+    return f"{torch.cuda.get_device_name(device)} in {machine()}" if device.type == "cuda" else machine()
 
 
 def _call(executor: Executor, batch: Batch, students: int, compute: Compute) -> Call:
