@@ -6,21 +6,26 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
 from phalanx_grid import EnsembleManifest, read_manifest
 
+SETTINGS: Final = ("students.later_epochs=1",)
+"""What differs from the defaults, so that nobody waits long: later students see the transfer text once."""
+
 
 def distil(out: Path, *, teacher: str, data: str, students: int) -> None:
-    """Run `phalanx distill`; with an up-to-date artifact there it returns at once.
+    """Run `phalanx distill`; with an up-to-date artifact there it returns at once, and replaces an older one.
 
     Raises:
         subprocess.CalledProcessError: it failed; it has said why.
     """
     command = [sys.executable, "-m", "phalanx_cli", "distill", "--teacher", teacher, "--data", data]
-    command += ["--students", str(students), "--out", str(out)]
+    command += ["--students", str(students), "--out", str(out), "--force"]
+    command += [part for setting in SETTINGS for part in ("--set", setting)]
     subprocess.run(command, check=True, env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ})
 
 

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from demo.distil import SETTINGS
 from phalanx_cli.main import main
 from phalanx_cli.training import merged
 from phalanx_distill.config import DistillSettings, parse_settings
 from phalanx_distill.errors import SettingError
+from phalanx_distill.students import fitting
 from tests.distill import tiny
 
 
@@ -26,6 +28,8 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tiny.write_checkpoint(folder / "teacher")
     tiny.write_rows(folder / "rows.jsonl", tiny.rows())
     (folder / "list.yaml").write_text("- 1\n")
+    (folder / "number.yaml").write_text("1: 2\n")
+    (folder / "flat.yaml").write_text("students: 4\n")
     (folder / "few.jsonl").write_text('{"text": "a", "label": "x"}\n')
     (folder / "pickled").mkdir()
     (folder / "pickled" / "pytorch_model.bin").write_bytes(b"\x80\x02")
@@ -39,7 +43,10 @@ BAD = [
     ({"--data": "{here}/none.csv"}, r"none\.csv: No such file"),
     ({"--data": "{here}/few.jsonl"}, r"a classifier needs two labels; the data have x"),
     ({"--text-column": "body"}, r"rows\.jsonl:1: no column 'body' \(there: text, label\)"),
-    ({"--set": "teacher.fit.epoch=3"}, r"teacher\.fit: Object contains unknown field `epoch`"),
+    ({"--set": "teacher.fit.epoch=3"}, r"teacher\.fit\.epoch: no such setting; there are epochs, batch_rows, "),
+    ({"--settings": "{here}/number.yaml"}, r"1: no such setting; there are seed, max_tokens, "),
+    ({"--settings": "{here}/flat.yaml", "--students": "3"}, r"students\.count: students was given a value already"),
+    ({"--rows": "9"}, r"students\.rows: 9, but the teacher has 3; take fewer"),
     ({"--set": "teacher.fit.epochs=0"}, r"teacher\.fit\.epochs: Expected `int` >= 1"),
     ({"--set": "students.rows_from=0,2"}, r"students\.rows_from: rows \[2, 3\] of a teacher that has 0\.\.2"),
     ({"--set": "students.rows_from=[[0],[1]]"}, r"students\.rows_from: 1 rows for a student of 2: \[0\]"),
@@ -134,3 +141,8 @@ def test_options_overrule_single_settings_and_these_a_file_of_them(tmp_path: Pat
 def test_a_setting_of_the_wrong_type_is_refused_by_path() -> None:
     with pytest.raises(SettingError, match=r"teacher\.fit\.learning_rate: Expected `float`"):
         parse_settings(DistillSettings, {"teacher": {"fit": {"learning_rate": "fast"}}})
+
+
+def test_the_demos_settings_are_known_and_make_later_students_quicker() -> None:
+    chosen = parse_settings(DistillSettings, merged(SETTINGS, {})).students
+    assert fitting(chosen, 1).epochs < fitting(chosen, 0).epochs
