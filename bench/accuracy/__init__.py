@@ -17,8 +17,9 @@ Figures of one run, such as `minilm:movie:s0`, are measured on its held-out rows
 Over seeds, `minilm:movie:all:difference` is the mean over seeds of the difference of all students. Seeds share their
 held-out rows, so its interval is the mean of theirs: as wide as if seeds were one another's copies. It tells how these
 very students would do on other rows, and not how those of other seeds would: for that `minilm:movie:all:seeds` has the
-lowest and the highest seed as its bounds. `minilm:mean:difference` is the mean over the tasks that were run. Tasks that
-share their rows (TREC-6 and TREC-50) count as each other's copies, all others as independent.
+lowest and the highest seed as its bounds. `minilm:worst:one` is the worst single student of all runs.
+`minilm:mean:difference` is the mean over the tasks that were run. Tasks that share their rows (TREC-6 and TREC-50)
+count as each other's copies, all others as independent.
 """
 
 from __future__ import annotations

@@ -87,6 +87,8 @@ def summary(figures: Mapping[str, Figure], runs: Sequence[str]) -> Iterator[tupl
         yield f"{task}:finished", exact(len(seeds), "seeds")
     for encoder, each in means.items():
         yield f"{encoder}:mean:difference", over_tasks(each)
+        alone = [figures[f"{run}:k1:difference"] for run in runs if run.startswith(f"{encoder}:")]
+        yield f"{encoder}:worst:one", min(alone, key=lambda figure: figure.value)
 
 
 def over_seeds(figures: Sequence[Figure]) -> Figure:

@@ -23,11 +23,16 @@ def markdown(result: Mapping[str, Any]) -> str:
     for encoder, tasks in _tasks(runs).items():
         for task in tasks:
             lines.append("| " + " | ".join(_cells(figures, runs, encoder, task)) + " |")
-        mean = figures.get(f"{encoder}:mean:difference")
-        if mean is not None:
-            run = len({key.rpartition(":")[0] for key in runs if key.startswith(f"{encoder}:")})
-            lines.append(f"| {encoder} | mean of {run} of {len(tasks)} tasks | | | | | **{points(mean)}** | | |")
+        if f"{encoder}:mean:difference" in figures:
+            lines.append(_whole(figures, runs, encoder, planned=len(tasks)))
     return "\n".join(lines)
+
+
+def _whole(figures: Figures, runs: Mapping[str, Any], encoder: str, *, planned: int) -> str:
+    """The line below an encoder's tasks: the worst single student, and the mean of all of them."""
+    tasks = {run.rpartition(":")[0] for run in runs if run.startswith(f"{encoder}:")}
+    worst, mean = points(figures[f"{encoder}:worst:one"]), points(figures[f"{encoder}:mean:difference"])
+    return f"| {encoder} | mean of {len(tasks)} of {planned} tasks | | | | the worst run {worst} | **{mean}** | | |"
 
 
 def commits(result: Mapping[str, Any]) -> str:

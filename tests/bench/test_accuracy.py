@@ -64,6 +64,7 @@ def test_the_summary_speaks_of_all_students_and_of_one() -> None:
     assert over["a:x:all:difference"].value == pytest.approx(0.005)
     assert (over["a:x:all:seeds"].low, over["a:x:all:seeds"].high) == (0.0, 0.01)
     assert over["a:x:one:difference"].value == pytest.approx(-0.1)
+    assert over["a:worst:one"].value == pytest.approx(-0.1)
     assert over["a:mean:difference"] == over["a:x:all:difference"]
 
 
@@ -107,7 +108,9 @@ def test_the_table_says_what_is_not_run_yet() -> None:
     movie = next(line for line in lines if line.startswith("| minilm | movie |"))
     assert "**-0.4 (-2.4 to +1.6)**" in movie
     assert "1 of 3" in movie
-    assert any(line.startswith("| minilm | mean of 1 of 7 tasks |") for line in lines)
+    mean = next(line for line in lines if line.startswith("| minilm | mean of 1 of 7 tasks |"))
+    assert "the worst run -10.0 (-12.0 to -8.0)" in mean
+    assert mean.count("|") == lines[0].count("|")
     assert sum("not run yet" in line for line in lines) == sum(map(len, TASKS.values())) - 1
 
 
