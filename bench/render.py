@@ -17,11 +17,14 @@ from bench.accuracy.table import commits
 from bench.accuracy.table import markdown as accuracy_table
 from bench.cpu.table import markdown as cpu_tables
 from bench.executors.table import markdown as executor_tables
+from bench.gpu.table import markdown as gpu_tables
 from bench.record import RESULTS
 from bench.serving.table import markdown as serving_tables
 
 ROOT: Final = Path(__file__).parents[1]
-PAGES: Final = ("README.md", "docs/models.md", "docs/serving.md", "docs/execution.md", "docs/distillation.md")
+PAGES: Final = (
+    "README.md", "docs/models.md", "docs/serving.md", "docs/execution.md", "docs/distillation.md", "docs/platform.md",
+)  # fmt: skip
 _BLOCK: Final = re.compile(r"(<!-- bench:(?P<name>\w+) -->\n).*?(<!-- /bench:(?P=name) -->)", re.DOTALL)
 Result = Mapping[str, Any]
 
@@ -46,6 +49,14 @@ def executors(result: Result) -> str:
     return "\n".join([executor_tables(result["figures"]), "", _source(result)])
 
 
+def gpu(result: Result) -> str:
+    """Latency, executors and a burst on a GPU, with their pictures."""
+    titles = {"latency": "Latency by length", "executors": "Executors", "throughput": "Texts a second in a burst"}
+    titles |= {"roofline": "Shares of the device's limits"}
+    pictures = [f"![{title}](img/gpu-{name}.png)" for name, title in titles.items()]
+    return "\n\n".join([gpu_tables(result["figures"]), *pictures, _source(result)])
+
+
 def accuracy(result: Result) -> str:
     """Ensembles against their teachers, task by task."""
     return _trained(result, accuracy_table(result), "accuracy", "Accuracy by number of students, against the teacher")
@@ -65,6 +76,7 @@ def _trained(result: Result, table: str, name: str, title: str) -> str:
 TABLES: Final[Mapping[str, Callable[[Result], str]]] = {
     "cpu": cpu,
     "executors": executors,
+    "gpu": gpu,
     "serving": serving,
     "accuracy": accuracy,
     "ablation": ablation,

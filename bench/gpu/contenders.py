@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -32,9 +32,13 @@ def in_engine(executor: Executor, students: int) -> Answers:
     return answer
 
 
-def usable(scale: Scale, part: Part, grid: Grid) -> Iterator[tuple[str, Executor]]:
-    """All executors over a grid that this device has and that there is time for."""
+def usable(
+    scale: Scale, part: Part, grid: Grid, names: Collection[str] | None = None
+) -> Iterator[tuple[str, Executor]]:
+    """Executors over a grid, all or some, that this device has and that there is time for."""
     for name, make in scale.executors.items():
+        if names is not None and name not in names:
+            continue
         if name == "compiled" and part.left() < scale.compile_s["rows"]:
             part.skip("compiled: too little time to compile")
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 
-from bench.gpu.contenders import Answers, Ids, in_engine, in_transformers
+from bench.gpu.contenders import Answers, Ids, in_engine, in_transformers, usable
 from bench.gpu.lengths import draw
 from bench.gpu.models import random_grid, transformers_teacher
 from bench.gpu.roofline import shares
@@ -46,7 +46,8 @@ def _shares(
         work = texts_work(scale.ensemble("base"), students=1, lengths=lengths, batch_texts=size)
         for name in _EXECUTORS:
             key = f"k1_{name}:n{size}"
-            found |= shares(f"burst:n{size}:k1_{name}", work, seconds[key], limits)
+            if key in seconds:
+                found |= shares(f"burst:n{size}:k1_{name}", work, seconds[key], limits)
     return found
 
 
@@ -54,7 +55,7 @@ def _calls(scale: Scale, part: Part, ids: Ids) -> Iterator[tuple[str, Call]]:
     plain = in_transformers(transformers_teacher(scale.teachers["base"], scale), scale)
     teacher = in_engine(scale.executors["graphs"](random_grid(scale.teachers["base"], scale)), 1)
     grid, full = random_grid(scale.ensemble("base", min(scale.ensembles)), scale), min(scale.ensembles)
-    own = {name: scale.executors[name](grid) for name in _EXECUTORS}
+    own = dict(usable(scale, part, grid, _EXECUTORS))
     for size in scale.batch_texts:
         arriving, alike = in_batches(ids, size), in_batches(sorted(ids, key=len), size)
         yield f"{BASELINE}:n{size}", _all(plain, arriving)

@@ -48,13 +48,12 @@ class Worker:
     def __enter__(self) -> Self:
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=log, env=environment())
-        assert self._process.stdout is not None
-        self.url = self._process.stdout.readline().decode().removeprefix("serving on ").strip()
-        deadline_s = time.monotonic() + 60
-        while not self._ready():
-            if self._process.poll() is not None or time.monotonic() > deadline_s:
-                raise RuntimeError(f"the worker does not become ready; see {self._log}")
-            time.sleep(0.1)
+        try:
+            self._wait_until_ready()
+        except BaseException:  # Ctrl-C too: nobody calls __exit__ after an __enter__ that fails
+            self._process.kill()
+            self._process.communicate()
+            raise
         return self
 
     def __exit__(
@@ -82,6 +81,15 @@ class Worker:
         with urllib.request.urlopen(f"{self.url}/metrics", timeout=10) as response:
             lines = response.read().decode().splitlines()
         return next(float(line.split()[-1]) for line in lines if line.startswith(f"{metrics.BUSY_SECONDS.exposed} "))
+
+    def _wait_until_ready(self) -> None:
+        assert self._process.stdout is not None
+        self.url = self._process.stdout.readline().decode().removeprefix("serving on ").strip()
+        deadline_s = time.monotonic() + 60
+        while not self._ready():
+            if self._process.poll() is not None or time.monotonic() > deadline_s:
+                raise RuntimeError(f"the worker does not become ready:\n{self._log.read_text()[-2000:]}")
+            time.sleep(0.1)
 
     def _ready(self) -> bool:
         try:

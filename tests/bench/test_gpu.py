@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from pathlib import Path
@@ -12,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bench.gpu import lengths, report, scale, suite, timing, watch, work
+from bench.gpu import lengths, report, scale, suite, table, throughput, timing, watch, work
 from bench.record import RESULTS, Figure
+from phalanx_grid import Grid
+from phalanx_grid.execution import Executor
 
 BASE = scale.bert(rows=12, hidden=768, heads=12)
 
@@ -117,3 +120,38 @@ def test_without_a_gpu_all_of_it_runs_in_small_and_writes_no_result(
     }  # fmt: skip
     assert all(figure.low <= figure.value <= figure.high for figure in figures.values())
     assert len(list(tmp_path.glob("gpu-dry-*.png"))) == 4
+    lines = table.markdown(json.loads(path.read_text())["figures"]).splitlines()
+    assert {line.count("|") for line in lines if line.startswith("| ensemble")} == {6}
+    assert sum(line.startswith("| k1 graphs, n = ") for line in lines) == 2
+
+
+def test_an_executor_that_the_device_lacks_is_left_out_of_the_burst() -> None:
+    def refuse(grid: Grid) -> Executor:
+        raise ValueError("it needs compute capability 8.0")
+
+    small = scale.dry()
+    small = dataclasses.replace(small, executors={**small.executors, "varlen": refuse}, batch_texts=(8,), texts=8)
+    part = watch.Part(
+        "burst", watch.Watch({"burst": 1.0}, total_s=60, console=Console(file=io.StringIO())).progress, lambda: 60.0
+    )
+    figures = throughput.measure(small, part, work.Limits(flops_per_s=1e9, bytes_per_s=1e9))
+    assert "gain:k1_graphs:n8" in figures
+    assert not any("varlen" in key for key in figures)
+    assert part.skipped == ["varlen: it needs compute capability 8.0"]
+
+
+def test_a_table_has_a_column_for_each_shape_and_leaves_out_what_was_not_measured() -> None:
+    def figure(value: float) -> dict[str, float]:
+        return {"value": value, "low": value, "high": value}
+
+    figures = {
+        "latency:base:s16:ensemble_k4": figure(0.5), "latency:base:s16:teacher_graphs": figure(1.5),
+        "latency:base:s64:ensemble_k4": figure(0.75), "speedup:base:s16:k4": figure(3.0),
+        "executor:n8:s32:stacked": figure(2.0), "executor_ratio:n8:s32:stacked": figure(1.0),
+        "throughput:k1_graphs:n64": figure(9000.0), "gain:k1_graphs:n64": figure(20.0),
+    }  # fmt: skip
+    lines = table.markdown(figures).splitlines()
+    assert lines[0].endswith("| base, 16 tokens | base, 64 tokens |")
+    assert lines[2:4] == ["| ensemble k4 | 0.50 (3.00) | 0.75 |", "| teacher graphs | 1.50 |  |"]
+    assert "| `stacked` | 2.00 (1.00) |" in lines
+    assert lines[-1] == "| k1 graphs, n = 64 | 9000 | 20.00 (20.00 to 20.00) |"

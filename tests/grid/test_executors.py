@@ -161,8 +161,10 @@ def _check_real(name: str, dtype: torch.dtype, grid: Grid, tokenizer: Tokenizer)
     executor = make_executor(cast(copy, dtype), device="cpu", name=name, threads=2)
     sequences = [encoding.ids for encoding in tokenizer.encode(TEXTS)]
     for k in range(1, 4):
-        alone = torch.stack([run(Stacked(grid), Batch.pad([ids], 0), k)[1].logits[0] for ids in sequences])
-        assert within(executor, torch.stack(run(executor, Batch.pad(sequences, 0), k)[1].logits), alone)
+        steps = [run(Stacked(grid), Batch.pad([ids], 0), k)[1] for ids in sequences]
+        ours = run(executor, Batch.pad(sequences, 0), k)[1]
+        assert within(executor, torch.stack(ours.logits), torch.stack([step.logits[0] for step in steps]))
+        assert within(executor, ours.pooled, torch.stack([step.pooled[0] for step in steps]))
 
 
 def test_an_unknown_executor_is_refused_with_the_names_that_there_are() -> None:

@@ -50,6 +50,11 @@ class Batch:
         """The padded number of tokens of each sequence, S."""
         return self.ids.shape[1]
 
+    @property
+    def adapted(self) -> bool:
+        """Whether any sequence asks for an adapter."""
+        return self.slots is not None and bool(self.slots.any())
+
     def to(self, device: torch.device | str) -> Batch:
         """The batch with ids and mask on a device; `slots` stays on the host."""
         ids, mask = (tensor.to(device, non_blocking=True) for tensor in (self.ids, self.mask))

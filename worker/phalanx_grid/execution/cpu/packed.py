@@ -56,7 +56,7 @@ class Packed:
         ramp_rows: Collection[int] | None = None,
     ) -> Iterator[RampStep | FinalStep]:
         """As `Executor.steps`."""
-        if adapters is not None and batch.slots is not None and bool(batch.slots.any()):
+        if adapters is not None and batch.adapted:
             yield from self._stacked.steps(batch, students=students, adapters=adapters, ramp_rows=ramp_rows)
             return
         grid, k = self._grid, self._grid.checked(students)

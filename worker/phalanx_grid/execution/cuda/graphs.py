@@ -119,7 +119,7 @@ class Graphs:
             RuntimeError: another pass was begun before this one was at its end.
         """
         k = self._grid.checked(students)
-        tenants = adapters is not None and batch.slots is not None and bool(batch.slots.any())
+        tenants = adapters is not None and batch.adapted
         found = None if tenants else self._find(batch, k, ramp_rows)
         if found is None:
             yield from self._otherwise.steps(batch, students=k, adapters=adapters, ramp_rows=ramp_rows)

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from phalanx_grid.batch import Batch
 from phalanx_grid.cell import Row
 from phalanx_grid.execution.cuda.devices import need_bf16, need_capability
-from phalanx_grid.execution.executor import Executor, rounding
-from phalanx_grid.execution.staging import Inbound
+from phalanx_grid.execution.executor import Executor
+from phalanx_grid.execution.stacked import Stacked
 from phalanx_grid.execution.twin import twin
 from phalanx_grid.grid import Grid
-from phalanx_grid.outputs import FinalStep, RampStep
 from phalanx_grid.stacked import StackedLinear
-
-if TYPE_CHECKING:
-    from phalanx_grid.slots import AdapterTable
 
 _CAPABILITY = 9
 """Below it torch multiplies group by group, which is what `streams` does better."""
@@ -51,28 +43,14 @@ class GroupedLinear(StackedLinear):
         return product + self.bias[:k].unsqueeze(1)
 
 
-class Grouped:
-    """`Grid.steps` with grouped products in the rows. Readout and ramps are float32, and stay as they are."""
+class Grouped(Stacked):
+    """`stacked` with grouped products in the rows. Readout and ramps are float32, and stay as they are."""
 
     name = "grouped"
 
     def __init__(self, grid: Grid) -> None:
         _need_aligned(grid)
-        self.tolerance = rounding(grid)
-        self._inbound = Inbound(grid.embeddings.word.device, grid.geometry.pad_id)
-        self._grid = _regrouped(grid)
-
-    def steps(
-        self,
-        batch: Batch,
-        *,
-        students: int,
-        adapters: AdapterTable | None = None,
-        ramp_rows: Collection[int] | None = None,
-    ) -> Iterator[RampStep | FinalStep]:
-        """As `Executor.steps`; adapters too."""
-        inside = self._inbound.take(batch)
-        return self._grid.steps(inside, students=students, adapters=adapters, ramp_rows=ramp_rows)
+        super().__init__(_regrouped(grid))
 
 
 def _regrouped(grid: Grid) -> Grid:

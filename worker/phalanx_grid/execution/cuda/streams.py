@@ -78,7 +78,7 @@ class Streams:
     ) -> Iterator[RampStep | FinalStep]:
         """As `Executor.steps`."""
         grid, k, batch = self._grid, self._grid.checked(students), self._inbound.take(batch)
-        if adapters is not None and batch.slots is not None and bool(batch.slots.any()):
+        if adapters is not None and batch.adapted:
             yield from self._stacked.steps(batch, students=k, adapters=adapters, ramp_rows=ramp_rows)
             return
         embedded = grid.embeddings(batch.ids).flatten(0, 1).unsqueeze(0)

@@ -83,7 +83,7 @@ class Varlen:
     ) -> Iterator[RampStep | FinalStep]:
         """As `Executor.steps`. A batch that is on the device already runs padded: its lengths are not known here."""
         grid, k = self._grid, self._grid.checked(students)
-        tenants = adapters is not None and batch.slots is not None and bool(batch.slots.any())
+        tenants = adapters is not None and batch.adapted
         if tenants or not worth_packing(batch):
             yield from self._stacked.steps(batch, students=k, adapters=adapters, ramp_rows=ramp_rows)
             return
