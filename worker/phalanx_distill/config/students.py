@@ -50,8 +50,8 @@ class StudentSettings(Settings, frozen=True, kw_only=True):
     auto: AutoSettings = AutoSettings()
     target: Literal["residual", "teacher"] = "teacher"
     """`teacher`: each student learns the teacher's logits, and they differ by start, seed and order of the text, so
-    that their errors cancel out. `residual`: each learns what the earlier ones leave over of them (boosting), which is
-    soon the teacher's noise."""
+    that their errors partly cancel out. `residual`: each learns what the earlier ones leave over of them (boosting),
+    which is the smaller and the harder to learn the more of them there are."""
     shrinkage: Annotated[float, Meta(gt=0.0, le=1.0)] = 1.0
     """Share of a student's answer that is taken off the next one's target: less leaves later students more to learn,
     and less of it the teacher's noise (gradient boosting's shrinkage). Only for `residual`."""
