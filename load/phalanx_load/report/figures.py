@@ -56,8 +56,8 @@ class PhaseReport(_Frozen, frozen=True):
     interruption left open is neither lost nor answered. `statuses` has the sentences `timed out` and `broken` beside
     HTTP's numbers.
     latency: of answers with status 200, and of requests that timed out or broke, which counted up to then. late: how
-    much later than due the generator let requests go (a wait for a connection is not in it). missed: share of the offered requests that were
-    lost or took longer than the objective, refused ones left out.
+    much later than due the generator let requests go (a wait for a connection is not in it). missed: share of the
+    offered requests that were lost or took longer than the objective, refused ones left out.
     """
 
     name: str

@@ -29,9 +29,10 @@ class Status(enum.IntEnum):
 class Record:
     """Index i is the i-th request of the schedule; times in seconds, of the run's clock. NaN is "not yet".
 
-    due_s: when it was to be sent. late_s: how much later the generator let it go; a wait for a connection
-    comes on top, and counts as latency. latency_s: from due to its answer, or to when it was given up. students: voters of the answer (-1: it does not say). early: 1 if it left at a
-    ramp, 0 if not. correct: 1 or 0 against the sample's label, -1 without one.
+    due_s: when it was to be sent. late_s: how much later the generator let it go; a wait for a connection comes on top,
+    and counts as latency. latency_s: from due to its answer, or to when it was given up. students: voters of the answer
+    (-1: it does not say). early: 1 if it left at a ramp, 0 if not. correct: 1 or 0 against the sample's label, -1
+    without one.
     """
 
     def __init__(self, due_s: Iterable[float]) -> None:
