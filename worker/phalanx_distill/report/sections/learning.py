@@ -106,6 +106,6 @@ def _overfit(students: list[StudentReport]) -> list[Block]:
     return [
         Prose(
             f"After student {best + 1} the residual goes on to fall on transfer text but no longer on validation rows:"
-            " what later students learn does not carry over to other texts. Fewer students, or more transfer text, may do."
+            " what later students learn does not carry over to other texts. Fewer students, or more text, may do."
         )
     ]
