@@ -16,15 +16,24 @@ Behave = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass
 class Server:
-    """Its address, what it was asked, and until when it lets everybody wait (in the event loop's time)."""
+    """Its address and what it was asked."""
 
     url: str = ""
     asked: list[tuple[str, dict[str, str], object]] = field(default_factory=list)
-    stalled_until_s: float = 0.0
+    _stall_s: float = 0.0
+    _stalled_until_s: float = 0.0
 
     def stall(self, seconds: float) -> None:
-        """Answer nothing for so long."""
-        self.stalled_until_s = time.monotonic() + seconds
+        """Answer nothing for so long, from the next request on: however late the machine lets it come."""
+        self._stall_s = seconds
+
+    def asked_for(self, path: str, headers: dict[str, str], body: object) -> float:
+        """Take note of a request; the seconds that it has to wait."""
+        self.asked.append((path, headers, body))
+        now_s = time.monotonic()
+        if self._stall_s:
+            self._stalled_until_s, self._stall_s = now_s + self._stall_s, 0.0
+        return max(0.0, self._stalled_until_s - now_s)
 
     @property
     def texts(self) -> list[object]:
@@ -50,8 +59,7 @@ async def serving(behave: Behave = right) -> AsyncIterator[Server]:
     server = Server()
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        server.asked.append((request.path, dict(request.headers), await request.json()))
-        await asyncio.sleep(max(0.0, server.stalled_until_s - time.monotonic()))
+        await asyncio.sleep(server.asked_for(request.path, dict(request.headers), await request.json()))
         return await behave(request)
 
     app = web.Application()
