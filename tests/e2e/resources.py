@@ -13,12 +13,20 @@ _CORE: Final = "v1"
 
 
 def pool(name: str, **spec: Any) -> Object:
-    """A pool of one GPU worker that reads artifacts from the claim. It decides every second."""
+    """A pool of one GPU worker that reads artifacts from the claim. It decides every second.
+
+    It computes in fp32 whatever the machine's CPU multiplies natively, so that its answers can be told from another
+    artifact's by their last digits.
+    """
     base: Object = {
         "replicas": {"min": 1, "max": 1},
         # Far away: these tests are about plans, and a slow machine must not shed students.
         "objective": {"p99": "30s"},
-        "worker": {"resources": {"limits": {"nvidia.com/gpu": 1}}, "terminationGracePeriodSeconds": 10},
+        "worker": {
+            "resources": {"limits": {"nvidia.com/gpu": 1}},
+            "terminationGracePeriodSeconds": 10,
+            "env": [{"name": "PHALANX_WORKER_DTYPE", "value": "fp32"}],
+        },
         "artifacts": {"claims": [CLAIM]},
         "metrics": {"interval": "1s"},
     }
