@@ -16,10 +16,12 @@ import torch
 
 from phalanx_distill.errors import OutputError
 from phalanx_distill.lock import locked
-from phalanx_distill.pipeline import distill, teacher_seed
+from phalanx_distill.pipeline import distill
 from phalanx_distill.progress import Silent
 from phalanx_distill.stages import Stages, fingerprint
+from phalanx_distill.taught import taught
 from phalanx_distill.teacher import train_teacher
+from phalanx_distill.teachers import kept, teach, teacher_seeds, untaught
 from phalanx_grid import read_manifest, verify_artifact
 from tests.distill import tiny
 
@@ -48,13 +50,12 @@ class StopAt:
 def trained_teacher(folder: Path, interrupts: list[int]) -> dict[str, torch.Tensor]:
     for steps in interrupts:
         run = tiny.tiny_run(folder, report=StopAt(steps))
-        grid, tokenizer = teacher_seed(run)
         with pytest.raises(KeyboardInterrupt):
-            train_teacher(run, grid, tokenizer)
+            teach(run, *untaught(run, run.settings.seed))
     run = tiny.tiny_run(folder)
-    grid, tokenizer = teacher_seed(run)
-    history = train_teacher(run, grid, tokenizer)
-    assert [epoch.epoch for epoch in history] == list(range(run.settings.teacher.fit.epochs))
+    grid, tokenizer = untaught(run, run.settings.seed)
+    teach(run, grid, tokenizer)
+    assert [epoch.epoch for epoch in run.curves["teacher"]] == list(range(run.settings.teacher.fit.epochs))
     return grid.state_dict()
 
 
@@ -70,8 +71,8 @@ def test_a_fit_that_was_interrupted_ends_with_the_same_parameters(tmp_path: Path
 def test_a_finished_fit_is_read_back_and_not_trained_again(tmp_path: Path) -> None:
     expected = trained_teacher(tmp_path, [])
     run = tiny.tiny_run(tmp_path, report=StopAt(1))  # any step of training would raise
-    grid, tokenizer = teacher_seed(run)
-    train_teacher(run, grid, tokenizer)
+    grid, tokenizer = untaught(run, run.settings.seed)
+    teach(run, grid, tokenizer)
     assert all(torch.equal(expected[name], tensor) for name, tensor in grid.state_dict().items())
 
 
@@ -134,7 +135,7 @@ def test_ctrl_c_says_how_to_go_on_and_leaves_with_130(tmp_path: Path) -> None:
     run = subprocess.Popen(
         command(tmp_path, "out"), env=environment(), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
     )
-    wait_for(run, lambda: any((tmp_path / "out.work").glob("*/teacher.safetensors")))
+    wait_for(run, lambda: any((tmp_path / "out.work").rglob("teacher.safetensors")))
     run.send_signal(signal.SIGINT)
     _, errors = run.communicate(timeout=60)
     assert run.returncode == 130
@@ -236,6 +237,61 @@ def test_another_fingerprint_starts_afresh_and_drops_what_the_old_one_left(tmp_p
 def test_a_fingerprint_sees_every_part_and_no_order() -> None:
     assert fingerprint(a=1, b={"x": 1, "y": 2}) == fingerprint(b={"y": 2, "x": 1}, a=1)
     assert fingerprint(a=1) != fingerprint(a=2)
+
+
+def test_several_teachers_are_shared_by_runs_with_neighbouring_seeds_and_taught_as_their_mean(tmp_path: Path) -> None:
+    """Each run cuts its students from another teacher, and all learn the mean of the same two."""
+    sources, shelf = tiny.sources(tmp_path / "teacher"), tmp_path / "teachers"
+    quick = {**tiny.QUICK["teacher"], "count": 2}
+    reports = [
+        distill(
+            sources,
+            tiny.settings(teacher=quick, seed=seed),
+            out=tmp_path / f"out-{seed}",
+            compute=tiny.cpu(),
+            report=Silent(),
+            teachers=shelf,
+        )
+        for seed in (2, 3)
+    ]
+    assert len(list(shelf.iterdir())) == 2
+    first, second = (report.notes.teachers for report in reports)
+    assert [note.seed for note in first] == [2, 3]
+    assert [note.seed for note in second] == [3, 2]
+    assert first[0].accuracy == second[1].accuracy
+    assert reports[0].notes.together == reports[1].notes.together
+    for report in reports:
+        assert report.measured.accuracy.teacher == report.notes.teachers[0].accuracy
+        assert {"teacher", "teacher-2"} <= report.curves.keys()
+
+
+@pytest.mark.parametrize(("seed", "count"), [(0, 1), (7, 1), (0, 3), (2, 3), (7, 4)])
+def test_teachers_seeds_start_with_the_runs_and_are_the_same_for_its_neighbours(seed: int, count: int) -> None:
+    def seeds(of: int) -> list[int]:
+        return teacher_seeds(tiny.settings(seed=of, teacher={"count": count}))
+
+    assert seeds(seed)[0] == seed
+    neighbours = range(seed - seed % count, seed - seed % count + count)
+    assert all(sorted(seeds(other)) == list(neighbours) for other in neighbours)
+
+
+def test_the_mean_of_teachers_is_what_students_learn(tmp_path: Path) -> None:
+    run = tiny.tiny_run(tmp_path, tiny.settings(teacher={**tiny.QUICK["teacher"], "count": 2}))
+    transfer, validation = teach(run, *untaught(run, run.settings.seed))
+    alone = []
+    for seed in (1, 0):
+        single = tiny.tiny_run(tmp_path / str(seed), tiny.settings(seed=seed))
+        with kept(single, seed) as stages:
+            grid, tokenizer = untaught(single, seed)
+            train_teacher(single, grid, tokenizer, seed=seed, stages=stages)
+            alone.append(
+                tuple(
+                    taught(single, name, grid, each.corpus, stages=stages).logits
+                    for name, each in (("transfer", transfer), ("validation", validation))
+                )
+            )
+    for each, ours in zip((transfer, validation), zip(*alone, strict=True), strict=True):
+        torch.testing.assert_close(each.logits, (ours[0] + ours[1]) / 2)
 
 
 def test_a_kept_teacher_serves_runs_with_other_students(tmp_path: Path) -> None:

@@ -15,14 +15,13 @@ from tokenizers import models, normalizers, pre_tokenizers, processors
 from phalanx_distill.compute import Compute
 from phalanx_distill.config import DistillSettings, parse_settings
 from phalanx_distill.data import Dataset, Row
-from phalanx_distill.pipeline import teach, teacher_seed
 from phalanx_distill.prepare import prepare
 from phalanx_distill.progress import Reporter, Silent
 from phalanx_distill.run import Run
 from phalanx_distill.sources import Sources, find_checkpoint
 from phalanx_distill.stages import Stages
 from phalanx_distill.taught import Taught
-from phalanx_distill.teacher import train_teacher
+from phalanx_distill.teachers import teach, untaught
 
 CLUES = {"animal": ("cat", "dog", "horse"), "city": ("paris", "rome", "oslo"), "colour": ("red", "blue", "green")}
 FILLERS = ("the", "a", "what", "is", "of", "near", "big", "old", "with", "and", "seen", "today")
@@ -142,9 +141,9 @@ class Lessons:
 
     def __init__(self, folder: Path, *, hidden: str = "none") -> None:
         self.run = student_run(folder, hidden=hidden)
-        self.teacher, tokenizer = teacher_seed(self.run)
-        self.history = train_teacher(self.run, self.teacher, tokenizer)
+        self.teacher, tokenizer = untaught(self.run, self.run.settings.seed)
         self.transfer, self.validation = teach(self.run, self.teacher, tokenizer)
+        self.history = self.run.curves["teacher"]
 
     def targets(self, hidden: str) -> tuple[Taught, Taught]:
         """Transfer text and validation rows with the hidden states that a setting asks for."""

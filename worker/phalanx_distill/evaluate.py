@@ -49,7 +49,7 @@ def measure(
     accuracy = Accuracy(
         by_k=tuple(_with_students(k, answers, expected) for k in range(1, len(answers) + 1)),
         rows_evaluated=len(expected),
-        teacher=None if taught is None else _interval(taught, expected),
+        teacher=None if teacher is None else accuracy_of(teacher, expected),
         dataset=dataset,
     )
     return Measured(
@@ -82,8 +82,9 @@ def _with_students(k: int, answers: Tensor, expected: Tensor) -> StudentAccuracy
     )
 
 
-def _interval(answers: Tensor, expected: Tensor) -> Interval:
-    interval = wilson(_right(answers, expected), len(expected))
+def accuracy_of(logits: Tensor, expected: Tensor) -> Interval:
+    """The share of logits [N, C] whose largest is the expected class [N], with Wilson's 95 % interval."""
+    interval = wilson(_right(logits.argmax(-1), expected), len(expected))
     return Interval(accuracy=interval.share, low=interval.low, high=interval.high)
 
 

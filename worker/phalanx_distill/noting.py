@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
 
 from phalanx_distill.boost import mean_square
 from phalanx_distill.corpus import Corpus
-from phalanx_distill.report.document import CorpusFacts, Residual
+from phalanx_distill.evaluate import accuracy_of
+from phalanx_distill.report.document import CorpusFacts, Residual, TeacherNote
 from phalanx_distill.run import Run
+from phalanx_distill.targets import centred
 from phalanx_distill.taught import Taught
 
 
@@ -24,6 +29,15 @@ def note_sources(run: Run, texts: Sequence[str]) -> None:
 def note_corpus(run: Run, name: str, corpus: Corpus) -> None:
     """Texts and tokens of a part."""
     run.notes.corpora.append(CorpusFacts(name=name, texts=len(corpus), tokens=sum(corpus.lengths)))
+
+
+def note_teachers(run: Run, answers: Mapping[int, Tensor], expected: Tensor) -> None:
+    """What each of several teachers gets right of the test rows, and the mean of their logits; `answers` by seed."""
+    run.notes.teachers = [
+        TeacherNote(seed=seed, accuracy=accuracy_of(said, expected)) for seed, said in answers.items()
+    ]
+    together = torch.stack([centred(said) for said in answers.values()]).mean(0)
+    run.notes.together = accuracy_of(together, expected)
 
 
 def note_taught(run: Run, transfer: Taught, validation: Taught) -> None:

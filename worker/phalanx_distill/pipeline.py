@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from phalanx_distill.detail import look
 from phalanx_distill.ensemble import train_ensemble
 from phalanx_distill.evaluate import Measured, measure
 from phalanx_distill.lock import locked
-from phalanx_distill.noting import note_corpus, note_sources, note_taught
+from phalanx_distill.noting import note_corpus, note_taught
 from phalanx_distill.output import check_output, finished, work_dir
 from phalanx_distill.packaged import pooled_texts
 from phalanx_distill.predict import each_batch, predict
@@ -31,11 +30,9 @@ from phalanx_distill.run import Run
 from phalanx_distill.saving import save_ensemble
 from phalanx_distill.sources import Sources
 from phalanx_distill.stages import Stages, fingerprint
-from phalanx_distill.students import check_students
-from phalanx_distill.taught import Taught, taught
-from phalanx_distill.teacher import encode, label_indices, train_teacher
-from phalanx_distill.transfer import transfer_texts
-from phalanx_grid import Grid, GridOutput, Tokenizer, import_checkpoint
+from phalanx_distill.teacher import encode, label_indices
+from phalanx_distill.teachers import teach, untaught
+from phalanx_grid import Grid, GridOutput, Tokenizer
 
 
 def distill(
@@ -66,10 +63,8 @@ def distill(
         ensure_page(out, done)
         return done
     check_output(out, mark, force=force)
-    run = Run(mark, sources, settings, prepared, compute, Stages(work_dir(out), mark), report)
-    if teachers is not None:
-        run.lessons = Stages(teachers, _teacher_fingerprint(run))
-    teacher, tokenizer = teacher_seed(run)
+    run = Run(mark, sources, settings, prepared, compute, Stages(work_dir(out), mark), report, shelf=teachers)
+    teacher, tokenizer = untaught(run, settings.seed)
     with locked(work_dir(out)):
         if run.stages.open():
             report.say(f"going on with what {run.stages.root} holds")
@@ -91,55 +86,8 @@ def _fingerprint(sources: Sources, settings: DistillSettings, prepared: Prepared
     )
 
 
-def _teacher_fingerprint(run: Run) -> str:
-    settings = run.settings
-    return fingerprint(
-        algorithm=ALGORITHM,
-        kind="teacher",
-        settings=(settings.seed, settings.max_tokens, settings.split, settings.teacher),
-        teacher=run.sources.teacher.sha256,
-        rows=run.prepared.facts.sha256,
-        dtype=str(run.compute.dtype),
-    )
-
-
-def teacher_seed(run: Run) -> tuple[Grid, Tokenizer]:
-    """The teacher before it is fine-tuned, with a fresh head for the rows' labels.
-
-    Raises:
-        SettingError: the students' settings do not fit it.
-    """
-    labels = run.prepared.parts.labels
-    folder = run.sources.teacher.folder
-    grid, tokenizer = import_checkpoint(folder, classes=len(labels), labels=labels, seed=run.settings.seed)
-    check_students(run.settings.students, grid.geometry.rows)
-    return grid.to(run.compute.device), tokenizer
-
-
-def teach(run: Run, teacher: Grid, tokenizer: Tokenizer) -> tuple[Taught, Taught]:
-    """What the fine-tuned teacher says of transfer text and of validation rows."""
-    parts = run.prepared.parts
-    texts = transfer_texts(
-        [row.text for row in parts.train],
-        run.sources.unlabelled,
-        run.settings.transfer,
-        held_out=[row.text for row in (*parts.validation, *parts.test)],
-        seed=run.settings.seed,
-    )
-    note_sources(run, texts)
-    short = min(run.settings.max_tokens, run.settings.transfer.max_tokens)
-    transfer = encode(tokenizer, teacher, texts, short)
-    validation = _encode(run, tokenizer, teacher, [row.text for row in parts.validation])
-    labels = label_indices(teacher.labels, parts.train)
-    return taught(run, "transfer", teacher, transfer, labels), taught(run, "validation", teacher, validation)
-
-
 def _train(run: Run, teacher: Grid, tokenizer: Tokenizer, out: Path) -> Report:
-    with _lessons(run):
-        with run.clock.stage("teacher"):
-            run.curves["teacher"] = train_teacher(run, teacher, tokenizer)
-        with run.clock.stage("teacher's answers"):
-            transfer, validation = teach(run, teacher, tokenizer)
+    transfer, validation = teach(run, teacher, tokenizer)
     note_taught(run, transfer, validation)
     with run.clock.stage("students"):
         ensemble = train_ensemble(run, teacher, transfer, validation)
@@ -149,17 +97,6 @@ def _train(run: Run, teacher: Grid, tokenizer: Tokenizer, out: Path) -> Report:
     with run.clock.stage("measuring"):
         measured = _measure(run, grid, teacher, tokenizer)
     return save_ensemble(run, ensemble, tokenizer, measured, transfer=len(transfer), out=out)
-
-
-@contextmanager
-def _lessons(run: Run) -> Iterator[None]:
-    """Runs that share a teacher train it once: the first does, the others wait for it."""
-    if run.lessons is None:
-        yield
-        return
-    with locked(run.lessons.folder, waiting=lambda: run.report.say("waiting for the run that trains this teacher")):
-        run.lessons.open(shared=True)
-        yield
 
 
 def _encode(run: Run, tokenizer: Tokenizer, grid: Grid, texts: Sequence[str]) -> Corpus:

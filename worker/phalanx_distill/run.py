@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from phalanx_distill.clock import Clock
 from phalanx_distill.compute import Compute
@@ -19,7 +20,8 @@ from phalanx_distill.stages import Stages
 class Run:
     """One run of `phalanx distill`; `mark` is its fingerprint. `curves`, `notes` and `clock` fill up as it goes.
 
-    `lessons` keep the teacher and its answers, which runs with other students may share; None keeps them in `stages`.
+    `shelf` is a folder that keeps teachers and their answers, which runs with other students may share; None keeps them
+    with `stages`.
     """
 
     mark: str
@@ -29,12 +31,7 @@ class Run:
     compute: Compute
     stages: Stages
     report: Reporter
-    lessons: Stages | None = None
+    shelf: Path | None = None
     clock: Clock = field(default_factory=Clock)
     curves: dict[str, list[Epoch]] = field(default_factory=dict)
     notes: Notes = field(default_factory=Notes)
-
-    @property
-    def teaching(self) -> Stages:
-        """Where the teacher and its answers are kept."""
-        return self.lessons or self.stages

@@ -55,7 +55,7 @@ class Stages:
                 shutil.rmtree(other, ignore_errors=True)
         for torn in self.folder.glob("*.part"):
             torn.unlink(missing_ok=True)
-        return any(self.folder.glob("*.safetensors"))
+        return any(self.folder.rglob("*.safetensors"))
 
     def save(self, name: str, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
         """Replace the snapshot `name`, whole or not at all."""

@@ -12,7 +12,7 @@ from phalanx_distill.corpus import Corpus
 from phalanx_distill.predict import each_batch
 from phalanx_distill.ramps import pooled
 from phalanx_distill.run import Run
-from phalanx_distill.stages import fingerprint
+from phalanx_distill.stages import Stages, fingerprint
 from phalanx_distill.targets import centred, hidden_rows
 from phalanx_grid import Grid, GridOutput
 
@@ -46,7 +46,9 @@ class Taught:
         )
 
 
-def taught(run: Run, name: str, teacher: Grid, corpus: Corpus, labels: Tensor | None = None) -> Taught:
+def taught(
+    run: Run, name: str, teacher: Grid, corpus: Corpus, labels: Tensor | None = None, *, stages: Stages
+) -> Taught:
     """The teacher's answers, kept as a snapshot: on transfer text they cost as much as an epoch of a student.
 
     `labels` int64 are those of the first texts; the others have none.
@@ -56,11 +58,11 @@ def taught(run: Run, name: str, teacher: Grid, corpus: Corpus, labels: Tensor | 
         marked[: len(labels)] = labels
     wanted = hidden_rows(run.settings.students, teacher.geometry.rows)
     kept = f"answers-{name}-{fingerprint(ids=corpus.ids, hidden=wanted)[:8]}"
-    snapshot = run.teaching.load(kept)
+    snapshot = stages.load(kept)
     if snapshot is None:
         with run.report.stage(f"teacher on {name}", len(corpus)) as advance:
             tensors = answers(run, teacher, corpus, wanted, done=advance)
-        run.teaching.save(kept, tensors, {})
+        stages.save(kept, tensors, {})
     else:
         tensors = snapshot.tensors
     return Taught(corpus=corpus, labels=marked, **tensors)

@@ -18,12 +18,15 @@ from phalanx_distill.data import Row
 from phalanx_distill.fit import Epoch, Task, fit
 from phalanx_distill.predict import predict
 from phalanx_distill.run import Run
+from phalanx_distill.stages import Stages
 from phalanx_grid import Grid, Tokenizer
 
 
-def train_teacher(run: Run, grid: Grid, tokenizer: Tokenizer) -> list[Epoch]:
+def train_teacher(
+    run: Run, grid: Grid, tokenizer: Tokenizer, *, seed: int, stages: Stages, title: str = "teacher"
+) -> list[Epoch]:
     """Fine-tune `grid` in place with cross-entropy; the epoch with the best validation accuracy stays."""
-    own, seed, compute = run.settings.teacher, run.settings.seed, run.compute
+    own, compute = run.settings.teacher, run.compute
     train, validation = run.prepared.parts.train, run.prepared.parts.validation
     how = sized(own, len(train))
     targets = label_indices(grid.labels, train).to(compute.device)
@@ -43,14 +46,14 @@ def train_teacher(run: Run, grid: Grid, tokenizer: Tokenizer) -> list[Epoch]:
 
     task = Task(
         name="teacher",
-        title="teacher",
+        title=title,
         parameters=dict(grid.named_parameters()),
         batches=lambda epoch: epoch_batches(corpus(epoch).lengths, batch_rows=how.batch_rows, seed=seed, epoch=epoch),
         loss=loss,
         score=lambda: share_right(predict(grid, held_out, compute).logits[-1], expected),
     )
     grid.dropout = own.dropout
-    history = fit(task, how, seed=seed, stages=run.teaching, report=run.report)
+    history = fit(task, how, seed=seed, stages=stages, report=run.report)
     grid.dropout = 0.0
     grid.requires_grad_(False)
     return history

@@ -13,6 +13,7 @@ from phalanx_distill.errors import OutputError
 from phalanx_distill.evaluate import Measured
 from phalanx_distill.fit import Epoch
 from phalanx_distill.prepare import DataFacts
+from phalanx_grid import Interval
 
 FILE: Final = "report.json"
 
@@ -60,11 +61,19 @@ class Residual(msgspec.Struct, frozen=True, kw_only=True):
     validation: float
 
 
+class TeacherNote(msgspec.Struct, frozen=True, kw_only=True):
+    """One of several teachers: its seed, and its accuracy on the test rows."""
+
+    seed: int
+    accuracy: Interval
+
+
 class Notes(msgspec.Struct, kw_only=True):
     """What a run tells the report beside its measurements; it fills up as the run goes, and all of it is optional.
 
     `accuracy_budget` is the share by which the ensemble may be less accurate than the teacher. `transfer_sources` are
     transfer texts by where they come from. `prefix_weights[k-1]` is what each of the first k students counts.
+    `teachers` are those whose mean students learned, if more than one, and `together` is the accuracy of that mean.
     """
 
     accuracy_budget: float | None = None
@@ -73,6 +82,8 @@ class Notes(msgspec.Struct, kw_only=True):
     transfer_sources: dict[str, int] = {}
     untaught: Residual | None = None
     prefix_weights: list[list[float]] = []
+    teachers: list[TeacherNote] = []
+    together: Interval | None = None
     detail: Detail | None = None
     cost: Cost | None = None
 

@@ -56,6 +56,14 @@ def _table(report: Report, compared: Sequence[Difference]) -> Table:
         taught = accuracy.teacher
         first = ("teacher", percent(taught.accuracy), percents(taught.low, taught.high))
         rows.append(row(*first, *["–"] * (len(head) - len(first)), tone=Tone.STRONG))
+    if report.notes.together is not None:
+        mean = report.notes.together
+        first = (
+            f"mean of {len(report.notes.teachers)} teachers",
+            percent(mean.accuracy),
+            percents(mean.low, mean.high),
+        )
+        rows.append(row(*first, *["–"] * (len(head) - len(first))))
     for index, entry in enumerate(accuracy.by_k):
         cells = _cells(entry)
         if agreement:
@@ -88,4 +96,9 @@ def _note(report: Report) -> str:
         "Differences are paired (Newcombe 1998, method 10); p is McNemar's mid-p value for students and teacher being"
         f" equally accurate. Green: the whole interval is within the budget of {points(budget_of(report))}; red: it is"
         " beyond it; amber: the budget lies within the interval."
+        + (
+            " Students learned the mean of the teachers; the teacher is the first of them."
+            if report.notes.teachers
+            else ""
+        )
     )
