@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 TASKS: Final[Mapping[str, tuple[str, ...]]] = {
-    "minilm": ("movie", "trec50", "tweet-sentiment", "trec6", "amazon", "nyt", "tweets"),
+    "minilm": ("movie", "trec50", "tweet-sentiment", "trec6", "amazon"),
     "mpnet": ("movie", "trec50"),
 }
 """Tasks of each encoder, the hard ones first."""
