@@ -31,7 +31,7 @@ policies = st.builds(
 bounds = st.tuples(st.integers(1, 8), st.integers(1, 8)).map(lambda pair: Bounds(floor=min(pair), ceiling=max(pair)))
 setbacks = st.none() | st.builds(Setback, offered=st.floats(0, 1e6), hold_s=st.floats(0, 10), tried=st.booleans())
 states = st.none() | st.builds(
-    BurstState, students=st.integers(1, 8), calm_since_s=st.none() | st.floats(0, 100), setback=setbacks
+    BurstState, students=st.integers(1, 8), at_s=st.floats(0, 100), calm_s=st.floats(0, 100), setback=setbacks
 )
 times = st.floats(0, 1000)
 
@@ -103,7 +103,7 @@ def test_arrivals_beyond_capacity_drop_students_before_a_queue_has_grown() -> No
 
 
 def test_an_empty_queue_is_not_enough_for_a_student_to_come_back() -> None:
-    state = BurstState(students=1, calm_since_s=0.0)
+    state = BurstState(students=1, at_s=0.0)
     for rate, students in ((3500, 1), (2500, 2)):
         demand = Demand(tokens=1, offered=sure(rate))
         after = pick_students(state, demand, ALL, capacity=FOUR, policy=POLICY, now_s=100)
@@ -111,7 +111,7 @@ def test_an_empty_queue_is_not_enough_for_a_student_to_come_back() -> None:
 
 
 def test_what_others_need_of_the_device_counts() -> None:
-    state = BurstState(students=1, calm_since_s=0.0)
+    state = BurstState(students=1, at_s=0.0)
     for others, students in ((0.6, 1), (0.1, 2)):
         demand = Demand(tokens=1, offered=sure(1000), others_load=sure(others))
         assert pick_students(state, demand, ALL, capacity=FOUR, policy=POLICY, now_s=0.7).students == students
@@ -120,7 +120,7 @@ def test_what_others_need_of_the_device_counts() -> None:
 def test_a_spell_is_as_long_as_the_load_is_high() -> None:
     spells = []
     for rate in (0.0, 1000, 2000, 2700):
-        state, now_s = BurstState(students=1), 0.0
+        state, now_s = BurstState(students=1, at_s=0.0), 0.0
         while state.students == 1:
             demand = Demand(tokens=1, offered=sure(rate))
             state = pick_students(state, demand, ALL, capacity=FOUR, policy=POLICY, now_s=now_s)
@@ -135,7 +135,7 @@ def test_a_spell_is_as_long_as_the_load_is_high() -> None:
 def test_calm_brings_back_all_students(bound: Bounds, policy: BurstPolicy, rate: float) -> None:
     capacity = Capacity((Cost(fixed_s=1e-6, tokens_per_s=1e6),))
     roomy = replace(policy, objective_s=1.0, batch_s=0.1)
-    state, now_s, seen = BurstState(students=bound.floor), 0.0, [bound.floor]
+    state, now_s, seen = BurstState(students=bound.floor, at_s=0.0), 0.0, [bound.floor]
     for _ in range(2 * (bound.ceiling - bound.floor) + 1):
         demand = Demand(tokens=1, offered=sure(rate))
         state = pick_students(state, demand, bound, capacity=capacity, policy=roomy, now_s=now_s)
@@ -146,7 +146,7 @@ def test_calm_brings_back_all_students(bound: Bounds, policy: BurstPolicy, rate:
 
 
 def test_under_load_students_come_back_one_by_one() -> None:
-    state, now_s, changes = BurstState(students=1), 0.0, [0.0]
+    state, now_s, changes = BurstState(students=1, at_s=0.0), 0.0, [0.0]
     while state.students < 4:
         demand = Demand(tokens=1, offered=sure(1000))
         after = pick_students(state, demand, ALL, capacity=FOUR, policy=POLICY, now_s=now_s)
@@ -261,7 +261,7 @@ def raised(state: BurstState, rate: float, *, now_s: float) -> BurstState:
 
 
 def test_each_time_a_raise_is_undone_the_next_takes_longer_up_to_a_bound() -> None:
-    state, waits = BurstState(students=2), []
+    state, waits = BurstState(students=2, at_s=0.0), []
     for step in range(7):
         state = drop(state, 1500, now_s=100.0 * step)
         waits.append(back(state, 1500, now_s=100.0 * step))
@@ -272,13 +272,13 @@ def test_each_time_a_raise_is_undone_the_next_takes_longer_up_to_a_bound() -> No
 
 
 def test_a_raise_waits_no_longer_once_arrivals_are_far_below_those_of_the_drop() -> None:
-    state = BurstState(students=1, setback=Setback(offered=4000, hold_s=8.0))
+    state = BurstState(students=1, at_s=0.0, setback=Setback(offered=4000, hold_s=8.0))
     assert back(state, 1000, now_s=0) <= POLICY.raise_after_s
     assert back(state, 2500, now_s=0) >= 8.0
 
 
 def test_drops_in_a_row_are_one_setback() -> None:
-    state = BurstState(students=4)
+    state = BurstState(students=4, at_s=0.0)
     for step, rate in enumerate((1600, 2500, 3700)):
         state = drop(state, rate, now_s=0.1 * step)
     assert state.setback == Setback(offered=3700, hold_s=0.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -97,11 +99,12 @@ def test_where_few_texts_make_up_an_objective_chance_moves_students_less_and_les
 
 
 @pytest.mark.parametrize("load", [1.8, 2.0, 2.2])
-def test_a_load_that_two_students_just_could_not_take_leaves_one(load: float) -> None:
+def test_a_load_near_what_two_students_can_take_brings_none_back(load: float) -> None:
     """Where a guard that sees the queue alone goes up and down each second: with one student it is always empty."""
     worker = simulate(Device(), 1, Phase(4, 0.35), Phase(20, load), Phase(10, 0.35))
-    during = {students for at_s, students in worker.steps if 8 < at_s < 24}
-    assert len(during) == 1
+    during = [students for at_s, students in worker.steps if 8 < at_s < 24]
+    assert during == sorted(during, reverse=True)
+    assert during[-1] == 1 or load < 2.0
     assert worker.p99_s(4, 24) <= OBJECTIVE_S
 
 
@@ -113,3 +116,18 @@ def test_a_light_load_has_all_students() -> None:
 def test_an_overload_is_answered_by_the_fewest_students() -> None:
     worker = simulate(Device(), 1, Phase(4, 2 * highest(Device())))
     assert {students for at_s, students in worker.steps if at_s > 1} == {1}
+
+
+def test_a_noisy_machine_keeps_its_students_and_gets_them_back() -> None:
+    """Single batches up to twice as slow as usual, as measured where the server, its clients and the engine share two
+    cores; and all of them slower in a burst, of three quarters of what one student computes."""
+    device = Device(noise=0.33, text_s=0.0011, fixed_s=0.003)
+    calm, burst = Phase(6, 0.5), Phase(6, 1.7, slowdown=1.5)
+    phases = (Phase(10, 0.5), burst, calm, burst, calm, burst, Phase(9, 0.5))
+    workers = [simulate(device, seed, *phases) for seed in range(8)]
+    p99_s = sorted(worker.p99_s(10, 40) for worker in workers)
+    assert p99_s[5] <= OBJECTIVE_S
+    assert p99_s[-1] <= 1.1 * OBJECTIVE_S
+    assert max(worker.since(4) for worker in workers) <= 40 + 5.1
+    calm_students = [answer.students for worker in workers for answer in worker.answers if answer.at_s < 10]
+    assert statistics.mean(calm_students) >= 3.9

@@ -9,12 +9,14 @@ own batch holds those too:
     load(k)    = offered / (batch / (fixed + batch / rate))      share of the device that arrivals keep busy
 
 - Down, at once and as far as needed: latency(k) is too long, or arrivals *surely* exceed what is computed (load > 1).
-  The second catches an overload whose queue is still short.
-- Up, one student for each calm spell: with one more, latency(k) would leave a fourth of what is allowed, and arrivals
-  are *at most* 0.75 of what would be computed. The spell is shorter the lower the load is; a pause counts as calm.
+  The second catches an overload whose queue is still short. Where arrivals *may* exceed what is computed, more go than
+  the queue asks for: it will be longer when the next batch ends.
+- Up, one student for so much calm: with one more, latency(k) would leave a fourth of what is allowed, and arrivals
+  are *at most* 0.85 of what would be computed. It takes less the lower the load is; a pause counts as calm, and a
+  moment without room takes back three times as much: one clump of texts is no reason to begin anew.
 
 The queue alone cannot tell when a student may come back: with few students it is empty also while arrivals would fill
-it with one more. The gap between 1 and 0.75, and between what arrivals surely and at most are, is the hysteresis that
+it with one more. The gap between 1 and 0.85, and between what arrivals surely and at most are, is the hysteresis that
 keeps k still under a constant load.
 
 Where few texts make up an objective, chance alone drops a student now and then, at any load. So a student that came
@@ -30,6 +32,8 @@ from typing import Final
 from phalanx_server.batching.arrivals import NONE, Between
 from phalanx_server.batching.capacity import Capacity
 
+_CLUMP: Final = 3.0
+"""How much calm a moment without room takes back, in parts of its length."""
 _ALIKE: Final = 0.5
 """Arrivals that are at most this part of those of a drop are another load, of which the drop says nothing."""
 
@@ -41,6 +45,7 @@ class BurstPolicy:
     objective_s: the latency objective of the pool.
     batch_s: the longest that a batch is made.
     share: share of the objective that a predicted latency may take; tokenizing, HTTP and chance need the rest.
+    drop_share: in an overload so many students go that the rest take at most this share of what is allowed;
     raise_share: a student comes back only if the latency with it, beyond launching two batches, takes at most this
     share of what is allowed beyond that;
     raise_load: and arrivals keep the device busy for at most this share of the time;
@@ -50,10 +55,11 @@ class BurstPolicy:
 
     objective_s: float
     batch_s: float
-    share: float = 0.9
+    share: float = 0.85
+    drop_share: float = 0.5
     raise_share: float = 0.75
-    raise_load: float = 0.75
-    raise_after_s: float = 1.0
+    raise_load: float = 0.85
+    raise_after_s: float = 0.8
     hold_s: float = 8.0
 
 
@@ -71,11 +77,11 @@ class Setback:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BurstState:
-    """Students of the latest batch, since when one more could have run (None: it could not), and when it began."""
+    """Students of the latest batch, for how long in all one more could have run, and when the batch began."""
 
     students: int
-    calm_since_s: float | None = None
-    at_s: float | None = None
+    at_s: float
+    calm_s: float = 0.0
     setback: Setback | None = None
 
 
@@ -113,18 +119,20 @@ def pick_students(
     current = bounds.ceiling if state is None else min(max(state.students, bounds.floor), bounds.ceiling)
     view = _View(demand, capacity, policy)
     setback = _remembered(state, demand)
-    fitting = (k for k in range(current, bounds.floor, -1) if view.holds(k))
-    most = next(fitting, bounds.floor)
-    if most < current:
+    if not view.holds(current) and current > bounds.floor:
+        share = policy.drop_share if view.overloads(current) else 1.0
+        fitting = (k for k in range(current - 1, bounds.floor, -1) if view.holds(k, share=share))
+        most = next(fitting, bounds.floor)
         return BurstState(students=most, at_s=now_s, setback=_dropped(setback, demand, policy))
-    since_s = _calm_since_s(state, now_s)
+    calm_s = _calm_s(state, now_s, policy, room=current < bounds.ceiling and view.room(current + 1))
     while current < bounds.ceiling and view.room(current + 1):
         needed_s = max(view.calm_s(current + 1), setback.hold_s if setback else 0.0)
-        if now_s - since_s < needed_s:
-            return BurstState(students=current, calm_since_s=since_s, at_s=now_s, setback=setback)
-        current, since_s = current + 1, since_s + needed_s
+        if calm_s < needed_s:
+            return BurstState(students=current, calm_s=calm_s, at_s=now_s, setback=setback)
+        current, calm_s = current + 1, calm_s - needed_s
         setback = replace(setback, tried=True) if setback else None
-    return BurstState(students=current, at_s=now_s, setback=setback)
+    left_s = calm_s if state and current == state.students and current < bounds.ceiling else 0.0
+    return BurstState(students=current, calm_s=left_s, at_s=now_s, setback=setback)
 
 
 def _remembered(state: BurstState | None, demand: Demand) -> Setback | None:
@@ -143,12 +151,14 @@ def _dropped(setback: Setback | None, demand: Demand, policy: BurstPolicy) -> Se
     return Setback(offered=max(setback.offered, demand.offered.middle), hold_s=hold_s)
 
 
-def _calm_since_s(state: BurstState | None, now_s: float) -> float:
+def _calm_s(state: BurstState | None, now_s: float, policy: BurstPolicy, *, room: bool) -> float:
     """Time without any batch is calm too: after a pause all students may be back at once."""
     if state is None:
-        return now_s
-    known = state.calm_since_s if state.calm_since_s is not None else state.at_s
-    return now_s if known is None else min(known, now_s)
+        return 0.0
+    passed_s = max(now_s - state.at_s, 0.0)
+    if room:
+        return state.calm_s + passed_s
+    return max(state.calm_s - _CLUMP * min(passed_s, policy.batch_s), 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +169,13 @@ class _View:
     capacity: Capacity
     policy: BurstPolicy
 
-    def holds(self, students: int) -> bool:
-        """Whether so many may go on."""
-        return self._latency_s(students) <= self._allowed_s and self._load(students).low <= 1.0
+    def holds(self, students: int, *, share: float = 1.0) -> bool:
+        """Whether so many may go on, within a share of the latency that is allowed."""
+        return self._latency_s(students) <= share * self._allowed_s and self._load(students).low <= 1.0
+
+    def overloads(self, students: int) -> bool:
+        """Whether arrivals may exceed what so many compute: no clump of texts, but the beginning of a burst."""
+        return self._load(students).high > 1.0
 
     def room(self, students: int) -> bool:
         """Whether so many would have room to spare."""

@@ -3,29 +3,34 @@
 A batch of T tokens with k students is modelled to take `fixed_s[k] + T / tokens_per_s[k]`: small batches are bound by
 launches, large ones by arithmetic, and a queue drains in large ones.
 
-Every batch moves the prediction by a tenth of what it was off, in the logarithm. One that is slower by more than chance
-explains moves it three times as far: a device that slows as a burst begins (clients on the same cores, a hot chip) has
-to be known before the queue is long, while taking it for slow a little longer costs some accuracy at most.
+Every batch moves the prediction by a tenth of what it was off, in the logarithm. How far batches usually are off is
+learned too, and more than chance explains is not made of one batch. But one that is slower by more moves it twice as
+far, and a second one in a row four times: a device that slows as a burst begins (clients on the same cores, a hot chip)
+has to be known before the queue is long. If the next batch is as fast as ever, the slow one was an accident (a page
+fault, a busy neighbour), and counts as chance.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 _WEIGHT: Final = 0.1
-_SURPRISE_WEIGHT: Final = 0.3
-_SURPRISE: Final = 1.2
-"""A batch that takes so many times as long as predicted is no chance."""
+_SURPRISE_WEIGHT: Final = 0.2
+_CONFIRMED_WEIGHT: Final = 0.4
+"""What a batch that is no chance counts, and what a second one in a row does."""
+_SURPRISE: Final = 2.0
+"""A batch that is slower than predicted by so many times what is usual is no chance."""
+_USUAL: Final = 0.1
+"""The least that batches are usually off by (mean absolute deviation of the logarithm); assumed at first."""
 
-_SHARED: Final = 0.75
+_SHARED: Final = 0.9
 """What a batch with k students says of other counts, relative to what it says of k: a slow machine is slow
 for all, but each count has its own shape."""
 
-_OUTLIER: Final = 4.0
-"""One batch counts as at most this many times faster or slower than predicted (a page fault, a busy neighbour)."""
+_OUTLIER: Final = math.log(4.0)
+"""No batch counts as more than so many times faster or slower than predicted, in the logarithm."""
 
 MIN_BATCH_TOKENS: Final = 128
 """However tight the objective: below it, launching costs more than computing."""
@@ -56,10 +61,16 @@ def fit(*, small: tuple[int, float], large: tuple[int, float]) -> Cost:
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """The cost of every number of students, `costs[k-1]`, for batches of at most `batch_tokens`."""
+    """The cost of every number of students, `costs[k-1]`, for batches of at most `batch_tokens`.
+
+    `usual` is by how much batches are usually off, the mean absolute deviation of the logarithm; `before` is what the
+    costs would be if the latest batch, slower by more than chance explains, was an accident.
+    """
 
     costs: tuple[Cost, ...]
     batch_tokens: int = 4096
+    usual: float = _USUAL
+    before: tuple[Cost, ...] | None = None
 
     def tokens_per_s(self, students: int) -> float:
         """The rate at which a long queue drains with so many students."""
@@ -91,19 +102,37 @@ class Capacity:
         """Learn from a batch: an exponential average (in the logarithm) of predicted over actual time."""
         if tokens <= 0 or not seconds > 0 or not math.isfinite(seconds):
             return self
-        ratio = self._cost(students).seconds(tokens) / seconds
-        weight = _SURPRISE_WEIGHT if ratio * _SURPRISE < 1 else _WEIGHT
-        ratio = min(max(ratio, 1 / _OUTLIER), _OUTLIER)
-        own, shared = ratio**weight, ratio ** (weight * _SHARED)
-        index = self._index(students)
-        return replace(self, costs=_scale(self.costs, index=index, own=own, shared=shared))
+        trusted = self
+        if self.before is not None:
+            sober = replace(self, costs=self.before, before=None)
+            accident = sober._off(students, tokens, seconds) >= -sober._chance
+            trusted = sober if accident else replace(self, before=None)
+        return trusted._learned(students, trusted._off(students, tokens, seconds), again=self.before is not None)
+
+    def _learned(self, students: int, off: float, *, again: bool) -> Capacity:
+        surprise, usual = off < -self._chance, min(max(off, -self._chance), self._chance)
+        sober = self._moved(students, _WEIGHT * usual)
+        weight = _CONFIRMED_WEIGHT if again else _SURPRISE_WEIGHT
+        costs = self._moved(students, weight * off) if surprise else sober
+        deviation = self.usual if surprise else max(self.usual + _WEIGHT * (abs(off) - self.usual), _USUAL)
+        return replace(self, costs=costs, usual=deviation, before=sober if surprise and not again else None)
+
+    def _moved(self, students: int, step: float) -> tuple[Cost, ...]:
+        """All costs, faster by a step in the logarithm; other counts by a part of it."""
+        own, shared, index = math.exp(step), math.exp(step * _SHARED), self._index(students)
+        return tuple(cost.scaled(own if place == index else shared) for place, cost in enumerate(self.costs))
+
+    def _off(self, students: int, tokens: int, seconds: float) -> float:
+        """The logarithm of predicted over actual time: negative for a batch that was slower than predicted."""
+        off = math.log(self._cost(students).seconds(tokens) / seconds)
+        return min(max(off, -_OUTLIER), _OUTLIER)
+
+    @property
+    def _chance(self) -> float:
+        return _SURPRISE * self.usual
 
     def _cost(self, students: int) -> Cost:
         return self.costs[self._index(students)]
 
     def _index(self, students: int) -> int:
         return min(max(students, 1), len(self.costs)) - 1
-
-
-def _scale(costs: Sequence[Cost], *, index: int, own: float, shared: float) -> tuple[Cost, ...]:
-    return tuple(cost.scaled(own if place == index else shared) for place, cost in enumerate(costs))
