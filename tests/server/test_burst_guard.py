@@ -112,7 +112,7 @@ def test_an_empty_queue_is_not_enough_for_a_student_to_come_back() -> None:
 
 def test_what_others_need_of_the_device_counts() -> None:
     state = BurstState(students=1, at_s=0.0)
-    for others, students in ((0.6, 1), (0.1, 2)):
+    for others, students in ((0.7, 1), (0.1, 2)):
         demand = Demand(tokens=1, offered=sure(1000), others_load=sure(others))
         assert pick_students(state, demand, ALL, capacity=FOUR, policy=POLICY, now_s=0.7).students == students
 

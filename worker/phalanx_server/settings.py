@@ -88,7 +88,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     that is somewhat late is better than none, one that is much too late is not."""
     queue_min_tokens: Count = 512
     """The queue may always be so long, whatever the objective: otherwise a tight one on a slow device serves nobody."""
-    raise_after_s: Seconds = 0.8
+    raise_after_s: Seconds = 0.6
     """Calm time before the burst guard adds a student; less of it the lower the load."""
     accuracy_window_s: Annotated[float, Meta(ge=1, le=86400)] = 300.0
     """Time over which the share of answers that dropped students change is averaged: what calm minutes earn, a burst

@@ -59,7 +59,7 @@ class BurstPolicy:
     drop_share: float = 0.5
     raise_share: float = 0.75
     raise_load: float = 0.85
-    raise_after_s: float = 0.8
+    raise_after_s: float = 0.6
     hold_s: float = 8.0
 
 
