@@ -24,6 +24,7 @@ policies = st.builds(
     objective_s=st.floats(0.001, 10),
     batch_s=st.floats(0.0001, 1),
     share=st.floats(0.1, 1),
+    drop_share=st.floats(0.1, 1),
     raise_share=st.floats(0.1, 1),
     raise_load=st.floats(0.1, 1),
     raise_after_s=st.floats(0, 10),
@@ -83,10 +84,25 @@ def test_more_students_than_the_floor_meet_the_objective_and_the_arrivals(
 def test_a_drop_goes_to_the_most_students_that_would_do(
     demand: Demand, bound: Bounds, capacity: Capacity, policy: BurstPolicy, now_s: float
 ) -> None:
+    policy = replace(policy, drop_share=1.0)
     most = pick_students(None, demand, bound, capacity=capacity, policy=policy, now_s=now_s).students
     for ceiling in range(most, bound.ceiling + 1):
         fewer = Bounds(floor=bound.floor, ceiling=ceiling)
         assert pick_students(None, demand, fewer, capacity=capacity, policy=policy, now_s=now_s).students == most
+
+
+@given(demands, bounds, capacities, policies, times)
+def test_a_drop_in_an_overload_goes_as_deep_or_deeper_and_the_deeper_the_more_there_were(
+    demand: Demand, bound: Bounds, capacity: Capacity, policy: BurstPolicy, now_s: float
+) -> None:
+    def picked(ceiling: int, policy: BurstPolicy) -> int:
+        fewer = Bounds(floor=bound.floor, ceiling=ceiling)
+        return pick_students(None, demand, fewer, capacity=capacity, policy=policy, now_s=now_s).students
+
+    most, deepest = picked(bound.ceiling, replace(policy, drop_share=1.0)), picked(bound.ceiling, policy)
+    assert bound.floor <= deepest <= most
+    for ceiling in range(deepest, bound.ceiling + 1):
+        assert deepest <= picked(ceiling, policy) <= ceiling
 
 
 def test_the_running_batch_the_queue_and_the_own_batch_share_the_objective() -> None:
@@ -114,7 +130,8 @@ def test_what_others_need_of_the_device_counts() -> None:
     state = BurstState(students=1, at_s=0.0)
     for others, students in ((0.7, 1), (0.1, 2)):
         demand = Demand(tokens=1, offered=sure(1000), others_load=sure(others))
-        assert pick_students(state, demand, ALL, capacity=FOUR, policy=POLICY, now_s=0.7).students == students
+        after = pick_students(state, demand, ALL, capacity=FOUR, policy=POLICY, now_s=0.8 * POLICY.raise_after_s)
+        assert after.students == students
 
 
 def test_a_spell_is_as_long_as_the_load_is_high() -> None:

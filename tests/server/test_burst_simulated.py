@@ -11,6 +11,10 @@ from hypothesis import strategies as st
 from phalanx_server.batching.burst import BurstPolicy
 from tests.server.simulated import Device, Phase, Worker
 
+# The same examples every time: what the guard promises of chance it keeps almost always, and a test that fails once
+# in a hundred runs says nothing of the change it fails on.
+CHANCE = settings(deadline=None, derandomize=True)
+
 OBJECTIVE_S = 0.15
 POLICY = BurstPolicy(objective_s=OBJECTIVE_S, batch_s=0.3 * OBJECTIVE_S)
 devices = st.builds(Device, text_s=st.floats(0.0005, 0.003), fixed_s=st.floats(0.0005, 0.004), noise=st.floats(0, 0.2))
@@ -29,7 +33,7 @@ def highest(device: Device) -> float:
     return 0.8 * worker.texts_per_s(1) / worker.texts_per_s(device.students)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(CHANCE, max_examples=25)
 @given(devices, seeds, st.floats(0.05, 1))
 def test_a_constant_load_keeps_students_still_and_meets_the_objective(device: Device, seed: int, part: float) -> None:
     worker = simulate(device, seed, Phase(20, part * highest(device)))
@@ -37,7 +41,7 @@ def test_a_constant_load_keeps_students_still_and_meets_the_objective(device: De
     assert worker.p99_s(0, 20) <= OBJECTIVE_S
 
 
-@settings(max_examples=20, deadline=None)
+@settings(CHANCE, max_examples=20)
 @given(devices, seeds, st.floats(0.4, 1))
 def test_a_burst_meets_the_objective_and_all_students_are_back_soon_after(
     device: Device, seed: int, part: float
@@ -62,7 +66,7 @@ def objective(device: Device, texts: float) -> BurstPolicy:
     return BurstPolicy(objective_s=objective_s, batch_s=0.3 * objective_s)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(CHANCE, max_examples=15)
 @given(devices, texts_in_an_objective, seeds)
 def test_bursts_of_four_times_the_load_stay_within_any_objective_and_leave_no_trace(
     device: Device, texts: float, seed: int
@@ -74,7 +78,7 @@ def test_bursts_of_four_times_the_load_stay_within_any_objective_and_leave_no_tr
     assert worker.since(device.students) <= END_S + 5
 
 
-@settings(max_examples=10, deadline=None)
+@settings(CHANCE, max_examples=10)
 @given(devices, texts_in_an_objective, seeds)
 def test_the_same_bursts_break_any_objective_if_students_are_fixed(device: Device, texts: float, seed: int) -> None:
     worker = Worker(device, objective(device, texts), seed, floor=device.students)

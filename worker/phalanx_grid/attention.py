@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from phalanx_grid.batch import Batch
 from phalanx_grid.relative import RelativeBias
@@ -39,5 +40,10 @@ def attend(
         q, bias = q[:, :, :1], None if bias is None else bias[:, :, :1]
     if bias is not None and bias.is_floating_point():
         bias = bias.to(q.dtype)
-    out = F.scaled_dot_product_attention(q, key, value, attn_mask=bias, dropout_p=dropout)
+    if q.requires_grad and q.device.type == "cpu":
+        # There the fused kernel's backward pass takes many times as long as plain products for short texts.
+        with sdpa_kernel(SDPBackend.MATH):
+            out = F.scaled_dot_product_attention(q, key, value, attn_mask=bias, dropout_p=dropout)
+    else:
+        out = F.scaled_dot_product_attention(q, key, value, attn_mask=bias, dropout_p=dropout)
     return out.transpose(1, 2).reshape(k, -1, width // 3)
