@@ -26,10 +26,15 @@ class Figure:
 
 
 def commit() -> str:
-    """The commit that was measured, with `-dirty` if the tree differs from it."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    return done.stdout.strip() or "unknown"
+    """The commit that was measured, with `-dirty` if the tree differs from it in more than results and documentation:
+    a benchmark writes those itself."""
+    described = _git("describe", "--always", "--abbrev=12")
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":/!bench/results", ":/!docs")
+    return (described or "unknown") + ("-dirty" if changed else "")
+
+
+def _git(*command: str) -> str:
+    return subprocess.run(["git", *command], check=False, capture_output=True, text=True).stdout.strip()
 
 
 def write(
