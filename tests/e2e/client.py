@@ -30,13 +30,16 @@ class Worker:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    async def infer(self, model: str, texts: Sequence[str] = TEXTS) -> Response:
-        """Ask for labels and probabilities of texts."""
+    async def infer(self, model: str, texts: Sequence[str] = TEXTS, *, key: str = "") -> Response:
+        """Ask for labels and probabilities of texts, with a tenant's API key where it has one."""
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
         tensor = {"name": "text", "shape": [len(texts)], "datatype": "BYTES", "data": list(texts)}
         try:
             async with (
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session,
-                session.post(f"{self.url}/v2/models/{model}/infer", json={"inputs": [tensor]}) as response,
+                session.post(
+                    f"{self.url}/v2/models/{model}/infer", json={"inputs": [tensor]}, headers=headers
+                ) as response,
             ):
                 return _read(response.status, dict(response.headers), await response.json())
         except (aiohttp.ClientError, TimeoutError) as problem:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.binaries import REPOSITORY, need
+from tests.e2e.audit import AuditLog
 
 CHART: Final = REPOSITORY / "helm" / "phalanx-operator"
 SYSTEM: Final = "phalanx-system"
@@ -24,10 +25,12 @@ class CommandError(AssertionError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cluster:
-    """`pods` is the folder of the process node's pods; None in a cluster with nodes of its own."""
+    """`pods` is the folder of the process node's pods, `audit` the API server's audit log; None in a cluster with nodes
+    and a control plane of its own."""
 
     kubeconfig: Path
     pods: Path | None
+    audit: AuditLog | None = None
 
     def kubectl(self, *arguments: str | Path, check: bool = True, stdin: str | None = None) -> str:
         """Run kubectl and return what it prints."""

@@ -22,7 +22,9 @@ from typing import Final
 import yaml
 
 from tests.e2e.apiserver import affected, mended
+from tests.e2e.audit import write_policy
 from tests.e2e.certificates import write_rsa_key, write_server_certificate
+from tests.e2e.cluster import SYSTEM
 
 BINARIES: Final = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 DEFAULT_FOLDER: Final = "/usr/local/kubebuilder/bin"
@@ -58,6 +60,7 @@ class ControlPlane:
         self.binaries = binaries
         self.folder = folder
         self.kubeconfig = folder / "admin.kubeconfig"
+        self.audit = folder / "audit.log"
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._memory: tempfile.TemporaryDirectory[str] | None = None
         self._port = free_port()
@@ -79,6 +82,7 @@ class ControlPlane:
         write_rsa_key(self.folder / "service-accounts.key")
         (self.folder / "tokens.csv").write_text(f'{self._token},admin,admin,"system:masters"\n')
         self.kubeconfig.write_text(kubeconfig(server=self.url, ca=self.folder / "ca.crt", token=self._token))
+        write_policy(self.folder / "audit.yaml", namespace=SYSTEM)
         # The API server retries until etcd answers; the controllers give up soon, so they start after it.
         self._spawn("etcd", _etcd_flags(self._data_folder(), self._etcd_port))
         self._spawn("kube-apiserver", _apiserver_flags(self.folder, self._port, self._etcd_port))
@@ -188,6 +192,10 @@ def _apiserver_flags(folder: Path, port: int, etcd_port: int) -> list[str]:
         f"--cert-dir={folder}",
         f"--token-auth-file={folder / 'tokens.csv'}",
         "--authorization-mode=RBAC",
+        # Some clusters have it on: who names an owner that blocks its deletion needs a right to the owner.
+        "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
+        f"--audit-policy-file={folder / 'audit.yaml'}",
+        f"--audit-log-path={folder / 'audit.log'}",
         "--service-account-issuer=https://kubernetes.default.svc",
         f"--service-account-signing-key-file={folder / 'service-accounts.key'}",
         f"--service-account-key-file={folder / 'service-accounts.key'}",

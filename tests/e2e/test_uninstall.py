@@ -7,13 +7,13 @@ import pytest
 
 from tests.e2e import resources
 from tests.e2e.artifacts import make_ensemble
-from tests.e2e.cluster import RELEASE, SYSTEM, Cluster
+from tests.e2e.cluster import RELEASE, SYSTEM
 from tests.e2e.kube import path_of
+from tests.e2e.life import live
 from tests.e2e.scene import Scene
 from tests.e2e.waiting import NotYet, eventually
 
 POOL, MODEL = "gpus", "sentiment"
-_FORBIDDEN = 'is forbidden: User "system:serviceaccount:'
 _RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
 
@@ -22,17 +22,9 @@ def artifact(namespace):
     return make_ensemble(namespace[1] / MODEL)
 
 
-def refusals(release: Cluster, pod: str = "") -> list[str]:
-    """Lines of the operator's logs that tell of missing rights."""
-    logs = [file.read_text(errors="replace") for file in release.pods.glob(f"{SYSTEM}-{pod or '*'}/output.log")]
-    assert logs
-    return [line for log in logs for line in log.splitlines() if _FORBIDDEN in line]
-
-
-async def test_the_operator_was_never_refused_anything_under_the_rights_of_its_chart(scene: Scene, artifact):
-    await scene.apply(resources.pool(POOL), resources.ensemble(MODEL, pool=POOL, path=MODEL, digest=artifact.digest))
-    await scene.ready("StudentEnsemble", MODEL, within_s=90)
-    assert refusals(scene.cluster) == []
+async def test_in_all_tests_before_the_operator_was_refused_nothing(scene: Scene):
+    assert scene.cluster.audit is not None
+    assert [request for request in scene.cluster.audit.requests() if request.refused] == []
 
 
 async def test_uninstalled_and_installed_again_for_one_namespace_only(scene: Scene, artifact):
@@ -55,6 +47,7 @@ async def test_uninstalled_and_installed_again_for_one_namespace_only(scene: Sce
     assert await scene.pod(POOL) == before
 
     # Under Roles alone, without any right in the cluster as a whole.
+    since = scene.cluster.audit.end()
     scene.cluster.install(f"watchNamespaces[0]={scene.namespace}")
     assert await scene.kube.find(f"{_RBAC}/clusterroles/phalanx-operator") is None
     await scene.patch("StudentEnsemble", MODEL, {"students": {"max": 1}})
@@ -71,6 +64,8 @@ async def test_uninstalled_and_installed_again_for_one_namespace_only(scene: Sce
     )
     assert "status" not in elsewhere
     assert await scene.pod(POOL) == before
-    operator = scene.cluster.kubectl("get", "pods", "-n", SYSTEM, "-o", "jsonpath={.items[0].metadata.name}")
-    assert refusals(scene.cluster, operator) == []
+    await live(scene)
+    asked = scene.cluster.audit.requests(since=since)
+    assert [request for request in asked if request.refused] == []
+    assert {request.namespace for request in asked if request.right is not None} == {scene.namespace}
     await scene.kube.delete(path_of("ServingPool", "ignored", namespace="default"))

@@ -1,0 +1,110 @@
+"""What the operator asked of the API server, as the server itself tells in its audit log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+_CREATED: Final = 201
+_FORBIDDEN: Final = 403
+_ENDING: Final = "because it is being terminated"
+
+
+def write_policy(file: Path, *, namespace: str) -> None:
+    """A policy that records every request of a namespace's service accounts, without bodies, and nobody else's."""
+    policy = {
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitStages": ["RequestReceived"],
+        "rules": [{"level": "Metadata", "userGroups": [f"system:serviceaccounts:{namespace}"]}, {"level": "None"}],
+    }
+    file.write_text(yaml.safe_dump(policy))
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Right:
+    """One verb on one resource, as a role grants it; `resource` may end in `/subresource`."""
+
+    group: str
+    resource: str
+    verb: str
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.resource}{'.' if self.group else ''}{self.group}"
+
+
+WITHOUT_REQUEST: Final = {Right("phalanx.dev", "servingpools/finalizers", "update")}
+"""Asked for by admission (OwnerReferencesPermissionEnforcement) when a child is made, not by a request of its own."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """One request; `right` is None for paths that are no resources, such as discovery."""
+
+    right: Right | None
+    namespace: str
+    uri: str
+    code: int
+    message: str
+
+    @property
+    def refused(self) -> bool:
+        """Whether a right was missing. In a namespace that is being deleted, nobody may create anything."""
+        return self.code == _FORBIDDEN and _ENDING not in self.message
+
+    @property
+    def used(self) -> list[Right]:
+        """The rights that it took: server-side apply of a new object asks for `create` besides `patch`."""
+        if self.right is None or self.code >= 400:
+            return []
+        if self.right.verb == "patch" and self.code == _CREATED:
+            return [self.right, Right(self.right.group, self.right.resource, "create")]
+        return [self.right]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLog:
+    """The file that the API server writes before it answers."""
+
+    file: Path
+
+    def end(self) -> int:
+        """Where it ends now, for `since`."""
+        return self.file.stat().st_size if self.file.exists() else 0
+
+    def requests(self, *, since: int = 0) -> list[Request]:
+        """Everything that was asked since a position that `end` gave."""
+        with self.file.open("rb") as log:
+            log.seek(since)
+            return [_request(json.loads(line)) for line in log]
+
+
+def rights_of(rules: Iterable[Mapping[str, Sequence[str]]]) -> set[Right]:
+    """Everything that the rules of a role grant."""
+    return {
+        Right(group, resource, verb)
+        for rule in rules
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+
+
+def _request(entry: Mapping[str, Any]) -> Request:
+    about, answer = entry.get("objectRef"), entry.get("responseStatus", {})
+    right = None
+    if about is not None and "resource" in about:
+        resource = "/".join(part for part in (about["resource"], about.get("subresource", "")) if part)
+        right = Right(about.get("apiGroup", ""), resource, entry["verb"])
+    return Request(
+        right=right,
+        namespace=(about or {}).get("namespace", ""),
+        uri=entry["requestURI"],
+        code=answer.get("code", 0),
+        message=answer.get("message", ""),
+    )

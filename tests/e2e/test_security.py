@@ -1,0 +1,91 @@
+"""One whole life under exactly the rights of the chart, with debug logs: nothing refused, nothing idle, nothing told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.e2e.audit import WITHOUT_REQUEST, Request, rights_of
+from tests.e2e.cluster import SYSTEM, Cluster
+from tests.e2e.kube import Kube
+from tests.e2e.leaks import leaks
+from tests.e2e.life import SECRETS, Written, live
+from tests.e2e.scene import Scene
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lived:
+    """What is left to look at after a life."""
+
+    written: Written
+    requests: list[Request]
+    logs: str
+
+
+@pytest.fixture(scope="module")
+def lived(release: Cluster, namespace: tuple[str, Path]) -> Lived:
+    if release.pods is None or release.audit is None:
+        pytest.skip("needs the process node and its control plane's audit log")
+    since = release.audit.end()
+    release.install("logLevel=debug")
+    written = asyncio.run(_live(release, namespace))
+    logs = _logs(release.pods, SYSTEM, namespace[0])
+    # The log tells of a watch when it ends: the operator with debug logs has gone when this one is ready.
+    release.install()
+    return Lived(written=written, requests=release.audit.requests(since=since), logs=logs)
+
+
+async def _live(release: Cluster, namespace: tuple[str, Path]) -> Written:
+    async with Kube(release.kubeconfig) as kube:
+        return await live(Scene(cluster=release, kube=kube, namespace=namespace[0], folder=namespace[1]))
+
+
+def _logs(pods: Path, *namespaces: str) -> str:
+    files = [file for namespace in namespaces for file in sorted(pods.glob(f"{namespace}-*/output.log"))]
+    return "\n".join(file.read_text(errors="replace") for file in files)
+
+
+def test_the_operator_is_refused_nothing(lived: Lived):
+    assert [request for request in lived.requests if request.refused] == []
+    assert len(lived.requests) > 50, "a log that the server does not write would prove nothing"
+
+
+def test_every_right_of_the_role_is_used(release: Cluster, lived: Lived):
+    role = json.loads(release.kubectl("get", "clusterrole", "phalanx-operator", "-o", "json"))
+    used = {right for request in lived.requests for right in request.used}
+    idle = rights_of(role["rules"]) - used - WITHOUT_REQUEST
+    assert not idle, f"take these rights away, or have life.py need them: {', '.join(map(str, sorted(idle)))}"
+
+
+def test_without_the_right_to_finalizers_no_child_could_name_its_owner(release: Cluster, namespace: tuple[str, Path]):
+    """The one right that no request of its own asks for: proved by an account that has all others."""
+    role = json.loads(release.kubectl("get", "clusterrole", "phalanx-operator", "-o", "json"))
+    rules = [rule for rule in role["rules"] if "servingpools/finalizers" not in rule["resources"]]
+    less = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "less"}, "rules": rules}
+    release.kubectl("apply", "-n", namespace[0], "-f", "-", stdin=yaml.safe_dump(less))
+    release.kubectl("create", "rolebinding", "less", "--role=less", "--user=less", "-n", namespace[0])
+    owner = {"apiVersion": "phalanx.dev/v1alpha1", "kind": "ServingPool", "name": "p", "uid": "u", "controller": True}
+    metadata = {"name": "child", "ownerReferences": [owner | {"blockOwnerDeletion": True}]}
+    child = yaml.safe_dump({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
+    create = ("apply", "--server-side", "--dry-run=server", "-n", namespace[0], "-f", "-")
+    assert "blockOwnerDeletion" in release.kubectl(*create, "--as=less", stdin=child, check=False)
+    operator = f"--as=system:serviceaccount:{SYSTEM}:phalanx-operator"
+    assert "serverside-applied" in release.kubectl(*create, operator, stdin=child)
+
+
+def test_no_secret_is_told_in_a_log_a_status_an_event_or_a_plan(lived: Lived):
+    assert leaks(json.dumps(lived.written.objects), *SECRETS) == []
+    assert leaks("\n".join(lived.written.plans), *SECRETS) == []
+    assert leaks(lived.logs, *SECRETS) == []
+
+
+def test_what_was_searched_holds_what_it_is_searched_for(lived: Lived):
+    assert '"api_key"' in lived.written.plans[0], "the plan has the key's hash"
+    assert "DEBUG" in lived.logs
+    assert {event["reason"] for event in lived.written.objects["events"]} >= {"Ready", "SecretNotFound"}
+    assert all(lived.written.objects.values())
