@@ -49,6 +49,13 @@ REQUESTS: Final = Metric(
     help="Texts answered, by ensemble and HTTP status (a batch of ten texts counts ten).",
 )
 TOKENS: Final = Metric(name="phalanx_tokens", kind="counter", labels=("ensemble",), help="Tokens of admitted texts.")
+OFFERED_TOKENS: Final = Metric(
+    name="phalanx_offered_tokens",
+    kind="counter",
+    labels=("ensemble",),
+    help="Tokens of texts that were asked for, admitted or refused for want of capacity; what tenants ask beyond their "
+    "own rates does not count.",
+)
 REQUEST_SECONDS: Final = Metric(
     name="phalanx_request_seconds",
     kind="histogram",
@@ -147,7 +154,8 @@ ADAPTER_LOADS: Final = Metric(
 )
 
 ALL: Final = (
-    REQUESTS, TOKENS, REQUEST_SECONDS, QUEUE_SECONDS, QUEUE_TOKENS, BATCH_SECONDS, BATCH_TOKENS, PADDING_TOKENS,
-    BUSY_SECONDS, STUDENTS, STUDENTS_FLOOR, STUDENTS_CEILING, ANSWERS, EXITS, RAMP_SCORE, ACCURACY_SPENT,
+    REQUESTS, TOKENS, OFFERED_TOKENS, REQUEST_SECONDS, QUEUE_SECONDS, QUEUE_TOKENS, BATCH_SECONDS, BATCH_TOKENS,
+    PADDING_TOKENS, BUSY_SECONDS, STUDENTS, STUDENTS_FLOOR, STUDENTS_CEILING, ANSWERS, EXITS, RAMP_SCORE,
+    ACCURACY_SPENT,
     ACCURACY_BUDGET_LEFT, SHED, CAPACITY, PLAN_INFO, PLAN_SWAPS, PLAN_ERRORS, ADAPTER_SLOTS, ADAPTER_LOADS,
 )  # fmt: skip

@@ -125,7 +125,7 @@ async def test_a_pool_recreated_at_once_serves_again(scene: Scene, pools: None):
 
 
 async def test_a_count_set_with_kubectl_scale_is_kept_when_the_template_changes(scene: Scene, pools: None):
-    await scene.patch("ServingPool", RIGHT, {"replicas": {"max": 3}})
+    await scene.patch("ServingPool", RIGHT, {"autoscaling": "External", "replicas": {"max": 3}})
     scene.cluster.kubectl("scale", f"servingpools/{RIGHT}", "--replicas=2", "-n", scene.namespace)
 
     async def scaled(grace_s: int | None = None) -> None:
@@ -145,6 +145,35 @@ async def test_a_count_set_with_kubectl_scale_is_kept_when_the_template_changes(
 
     await eventually(both_ready, within_s=90)
     scene.cluster.kubectl("scale", f"servingpools/{RIGHT}", "--replicas=1", "-n", scene.namespace)
+    await eventually(lambda: replicas_are(scene, RIGHT, 1), within_s=CONVERGE_S)
+
+
+async def replicas_are(scene: Scene, pool: str, count: int) -> None:
+    seen = (await deployment(scene, pool))["spec"]["replicas"]
+    if seen != count:
+        raise NotYet(f"replicas are {seen}, not {count}")
+
+
+async def test_with_autoscaling_off_the_deployment_belongs_to_whoever_scales_it(scene: Scene, pools: None):
+    """Also to one who scaled it before the operator wrote its next change of the template."""
+    await scene.patch("ServingPool", RIGHT, {"autoscaling": "Off", "replicas": {"max": 3}})
+    name = (await deployment(scene, RIGHT))["metadata"]["name"]
+    scene.cluster.kubectl("scale", f"deployment/{name}", "--replicas=2", "-n", scene.namespace)
+    await scene.patch("ServingPool", RIGHT, {"worker": {"terminationGracePeriodSeconds": 12}})
+
+    async def changed() -> None:
+        found = await deployment(scene, RIGHT)
+        if found["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] != 12:
+            raise NotYet("the template has not changed")
+        owners = [
+            entry["manager"]
+            for entry in found["metadata"]["managedFields"]
+            if "f:replicas" in entry["fieldsV1"].get("f:spec", {})
+        ]
+        assert (found["spec"]["replicas"], len(owners)) == (2, 1), owners
+
+    await eventually(changed, within_s=CONVERGE_S)
+    scene.cluster.kubectl("scale", f"deployment/{name}", "--replicas=1", "-n", scene.namespace)
 
 
 async def test_a_paused_pool_keeps_its_plan_until_it_goes_on(scene: Scene, pools: None):

@@ -11,6 +11,7 @@ from phalanx_operator.api.check import find_issues, with_defaults
 from phalanx_operator.api.issues import SpecError
 from phalanx_operator.api.types import (
     Accuracy,
+    Autoscaling,
     Exits,
     ExitsMode,
     Key,
@@ -47,6 +48,7 @@ def parse_pool(obj: Mapping[str, Any]) -> ServingPool:
         meta=parse_meta(obj),
         worker=convert.worker(spec["worker"]),
         replicas=convert.replicas(spec["replicas"]),
+        autoscaling=Autoscaling(spec["autoscaling"]),
         objective_p99_s=parse_duration(spec["objective"]["p99"]),
         rollout=convert.rollout(spec["rollout"]),
         metrics=convert.metrics(spec["metrics"]),

@@ -41,6 +41,17 @@ class Meta:
     deleting: bool = False
 
 
+class Autoscaling(enum.StrEnum):
+    """Who decides the number of workers; never two at a time."""
+
+    OPERATOR = "Operator"
+    """The operator, from the load."""
+    EXTERNAL = "External"
+    """Whoever writes `replicas.count`, by the scale subresource or the spec."""
+    OFF = "Off"
+    """Nobody here: the Deployment keeps the number that it has."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Replicas:
     """Bounds, and `count`, which the scale subresource writes: the live count is `count` clamped, else `min`."""
@@ -114,6 +125,7 @@ class ServingPool:
     meta: Meta
     worker: Worker = field(default_factory=Worker)
     replicas: Replicas = Replicas()
+    autoscaling: Autoscaling = Autoscaling.OPERATOR
     objective_p99_s: float = 0.05
     rollout: Rollout = Rollout()
     metrics: MetricsSource = MetricsSource()

@@ -1,31 +1,293 @@
-"""How many workers a pool runs. First version: what the spec's count says, within its bounds."""
+"""How many workers a pool runs: the minutes' half of the control loop, after the students' seconds.
+
+The load is counted in workers: the share of the workers' time that all offered tokens take with all students, times the
+workers whose metrics are there (feed-forward). Students are dropped at once when load rises; workers follow:
+
+    raise   the load is above 0.8 of the workers for a window of the metrics (at once where even the fewest students
+            do not keep up), to where it is 0.65; or students have stayed dropped, the objective missed or the workers
+            busy for two windows while the load seemed to fit (feedback), by one
+    lower   the most that was needed in the last five minutes is less, to that; by half at most, a minute apart
+    stay    workers that were asked for are not ready yet: what they bring has to be seen first
+    hold    metrics are missing, stale or make no sense: what runs keeps running
+
+The gap between 0.65 and 0.8, and looking back five minutes, keep a constant load from moving workers to and fro; that a
+larger number comes from the load alone, never from a ratio to what runs, keeps it from running away while pods start.
+"""
 
 from __future__ import annotations
 
-from phalanx_operator.api.types import ServingPool
-from phalanx_operator.decide.types import Action, Decision, DecisionReason
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from phalanx_contract.conditions import Reason
+from phalanx_operator.api.types import Autoscaling
+from phalanx_operator.decide.demand import share_at
+from phalanx_operator.decide.policy import LOWER_ABOVE, ReplicasPolicy
+from phalanx_operator.decide.trust import Doubt, doubt_load, doubt_observation
+from phalanx_operator.decide.types import (
+    Action,
+    Decision,
+    DecisionReason,
+    EnsembleMetrics,
+    Observation,
+    ReplicasState,
+    StudentsState,
+    WorkerView,
+)
+
+UP_ABOVE: Final = 0.8
+"""Share of the workers that the load may take before there are more."""
+AIM: Final = 0.65
+"""Share that it takes once they have come."""
+BUSY: Final = 0.95
+"""Share of the time beyond which workers have no room left, whatever their measured capacity says."""
+DOWN_AFTER_S: Final = 300.0
+"""How long fewer have to be enough: pods take minutes to come back."""
+DOWN_EVERY_S: Final = 60.0
+"""Between two steps down."""
+DOWN_SHARE: Final = 0.5
+"""Of the workers, that one step down may take."""
+UP_FACTOR: Final = 2.0
+"""Times the workers that one step up may reach, or `UP_LEAST` more if that is more."""
+UP_LEAST: Final = 4
+
+_Step = Decision[ReplicasState]
 
 
-def decide_replicas(pool: ServingPool, *, live: int | None) -> Decision[int]:
-    """The number of workers wanted; `live` is what the Deployment asks for now, None if there is none.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Model:
+    """One ensemble of the pool as the number of workers depends on it.
 
-    Whoever writes `count` (kubectl scale, an autoscaler) owns the scale. Without a count the live number is kept,
-    so that an update of the pool never resets it.
+    `most` None: no worker serves its artifact, so it takes no load and keeps the others' workers from nothing.
     """
-    bounds = pool.replicas
-    if pool.paused and live is not None:
-        return Decision(state=live, action=Action.HOLD, reason=DecisionReason.PAUSED, message="the pool is paused")
-    asked = bounds.count if bounds.count is not None else live
-    wanted = bounds.min if asked is None else min(max(asked, bounds.min), bounds.max)
-    reason = DecisionReason.REPLICAS_KEPT if bounds.count is None else DecisionReason.REPLICAS_COUNT
-    source = f"the live number is {asked}" if bounds.count is None else f"the spec's count is {asked}"
-    if asked != wanted:
-        reason = DecisionReason.SPEC_BOUNDS
-    message = f"{wanted} workers: {source}, bounds are {bounds.min} to {bounds.max}"
-    return Decision(state=wanted, action=_action(live, wanted), reason=reason, message=message)
+
+    name: str
+    metrics: EnsembleMetrics | None
+    fewest: int
+    most: int | None
+    students: StudentsState
 
 
-def _action(live: int | None, wanted: int) -> Action:
-    if live is None or live == wanted:
-        return Action.STAY
-    return Action.RAISE if wanted > live else Action.LOWER
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Load:
+    """The load in workers, with all students and with the fewest; `short` says why it does not fit, if it does not."""
+
+    workers: float
+    fewest: float
+    short: str
+    live: int
+    now: float
+
+    @property
+    def needed(self) -> int:
+        """Workers that bring the load down to the aim; those that run, if they are within the gap."""
+        aimed = math.ceil(self.workers / AIM - 1e-9)
+        return self.live if aimed > self.live and self.workers <= UP_ABOVE * self.live else aimed
+
+    def __str__(self) -> str:
+        return f"the load with all students is {self.workers:.1f} workers' work, {self.live} run"
+
+
+def decide_replicas(
+    *,
+    policy: ReplicasPolicy,
+    live: int | None,
+    workers: Sequence[WorkerView],
+    models: Sequence[Model],
+    observation: Observation,
+    state: ReplicasState,
+    now: float,
+) -> _Step:
+    """One step; `live` is what the Deployment asks for now, None if there is none yet. `now` in seconds.
+
+    The state's `count` is the number wanted: within the policy's bounds, except in a paused pool and with autoscaling
+    Off.
+    """
+    by_spec = _by_spec(policy, state, live, now)
+    if by_spec is not None:
+        return by_spec
+    assert live is not None
+    known = [model for model in models if model.most is not None]
+    doubt = _doubt(policy, models, known, observation, now)
+    if doubt is not None:
+        return _stay(ReplicasState(), live, doubt.reason, doubt.message, action=Action.HOLD)
+    load = _load(policy, known, observation, live, now)
+    if load is None:
+        message = "the workers' capacity is not measured yet"
+        return _stay(ReplicasState(), live, DecisionReason.METRICS_MISSING, message, action=Action.HOLD)
+    pending = _pending(workers, live)
+    seen = _remembered(state, load, pending)
+    step = _up(policy, seen, load, pending) or _down(policy, seen, load, observation)
+    return _only_recommended(step, seen, live) if policy.recommend_only else step
+
+
+def _by_spec(policy: ReplicasPolicy, state: ReplicasState, live: int | None, now: float) -> _Step | None:
+    """The decision where the spec leaves none to take; None where load decides."""
+    if live is None:
+        first = policy.clamped(policy.low if policy.autoscaling is Autoscaling.OPERATOR else policy.count)
+        return _stay(state, first, DecisionReason.SPEC_BOUNDS, f"{first} workers to begin with{policy.said}")
+    if policy.paused:
+        return _stay(state, live, DecisionReason.PAUSED, "the pool is paused", action=Action.HOLD)
+    if policy.autoscaling is not Autoscaling.OPERATOR:
+        return _others(policy, state, live, now)
+    bounded = policy.clamped(live)
+    if bounded != live:
+        return _moved(state, live, bounded, DecisionReason.SPEC_BOUNDS, f"{live} workers run{policy.said}", now)
+    if policy.low == policy.high:
+        return _stay(state, live, DecisionReason.SPEC_BOUNDS, f"spec.replicas allows {live} workers and no others")
+    return None
+
+
+def _others(policy: ReplicasPolicy, state: ReplicasState, live: int, now: float) -> _Step:
+    if policy.autoscaling is Autoscaling.OFF:
+        message = "spec.autoscaling is Off: the number is the Deployment's"
+        return _stay(state, live, DecisionReason.REPLICAS_KEPT, message)
+    count = policy.clamped(policy.count)
+    message = f"spec.replicas.count is {policy.count}{policy.said if count != policy.count else ''}"
+    reason = DecisionReason.REPLICAS_COUNT if count == policy.count else DecisionReason.SPEC_BOUNDS
+    return _moved(state, live, count, reason, message, now)
+
+
+def _doubt(
+    policy: ReplicasPolicy, models: Sequence[Model], known: Sequence[Model], observation: Observation, now: float
+) -> Doubt | None:
+    """A served ensemble of which nothing is known leaves the sum unknown; so does a pool that serves nothing at all."""
+    if not models:
+        return None
+    doubt = doubt_observation(observation, stale_after_s=policy.stale_after_s, now=now)
+    if doubt is None and not known:
+        return Doubt(DecisionReason.ARTIFACT_UNKNOWN, "no worker serves any artifact yet")
+    for model in known:
+        found = None if doubt else doubt_load(model.metrics)
+        if found is not None:
+            return Doubt(found.reason, f"{model.name}: {found.message}")
+    return doubt
+
+
+def _load(
+    policy: ReplicasPolicy, models: Sequence[Model], observation: Observation, live: int, now: float
+) -> _Load | None:
+    shares = [
+        (share_at(model.metrics, model.most or model.fewest), share_at(model.metrics, model.fewest))
+        for model in models
+        if model.metrics is not None
+    ]
+    if any(share is None for pair in shares for share in pair):
+        return None
+    return _Load(
+        workers=observation.workers * sum(most or 0.0 for most, _ in shares),
+        fewest=observation.workers * sum(fewest or 0.0 for _, fewest in shares),
+        short=_short(policy, models, observation),
+        live=live,
+        now=now,
+    )
+
+
+def _short(policy: ReplicasPolicy, models: Sequence[Model], observation: Observation) -> str:
+    """What shows that the workers do not keep up, whatever their capacity says; empty if nothing does."""
+    for model in models:
+        p99_s = model.metrics.p99_s if model.metrics else None
+        if p99_s is not None and p99_s > policy.objective_p99_s:
+            return f"{model.name} misses the objective"
+        if model.students.lowered:
+            return f"{model.name} has students dropped"
+    busy = observation.busy_share
+    return f"the workers are busy for {busy:.0%} of the time" if busy is not None and busy > BUSY else ""
+
+
+def _remembered(state: ReplicasState, load: _Load, pending: str) -> ReplicasState:
+    """The state with this reading: since when more are needed, since when all workers are short, and the latest peaks.
+
+    A peak that is no higher than a later one says nothing any more, so few are kept.
+    """
+    above, short = load.needed > load.live, bool(load.short) and not pending
+    recent = tuple((at, count) for at, count in state.peaks if load.now - at <= DOWN_AFTER_S and count > load.needed)
+    return replace(
+        state,
+        since=load.now if state.since is None else state.since,
+        above_since=(load.now if state.above_since is None else state.above_since) if above else None,
+        short_since=(load.now if state.short_since is None else state.short_since) if short else None,
+        peaks=(*recent, (load.now, load.needed)),
+    )
+
+
+def _up(policy: ReplicasPolicy, state: ReplicasState, load: _Load, pending: str) -> _Step | None:
+    urgent = load.fewest > LOWER_ABOVE * load.live
+    corrected = load.live + 1 if _lasts(state.short_since, policy.correct_after_s, load.now) else 0
+    wanted = max(load.needed, corrected)
+    if wanted <= load.live:
+        return None
+    message = str(load) if wanted == load.needed else f"{load}, but {load.short}"
+    if load.live >= policy.high:
+        reached = f"{message}; spec.replicas.max is {policy.high}: raise it for more"
+        return _stay(state, load.live, DecisionReason.AT_MAX_REPLICAS, reached)
+    if pending:
+        return _stay(state, load.live, DecisionReason.REPLICAS_PENDING, f"{message}; {pending}")
+    if wanted == load.needed and not urgent and not _lasts(state.above_since, policy.up_after_s, load.now):
+        return _stay(state, load.live, DecisionReason.COOLING_DOWN, f"{message}; whether it lasts is not seen yet")
+    step = max(math.floor(load.live * UP_FACTOR), load.live + UP_LEAST)
+    count = policy.clamped(min(wanted, step))
+    reason = DecisionReason.OVERLOADED if wanted == load.needed else DecisionReason.CAPACITY_SHORT
+    return _moved(state, load.live, count, reason, message, load.now)
+
+
+def _pending(workers: Sequence[WorkerView], live: int) -> str:
+    """What keeps the workers that were asked for from being ready; empty if all are."""
+    ready = sum(worker.ready for worker in workers)
+    if ready >= live:
+        return ""
+    troubled = [
+        worker for worker in workers if worker.problem in (Reason.WORKERS_UNSCHEDULABLE, Reason.WORKERS_CRASHING)
+    ]
+    why = f": {troubled[0].name}: {troubled[0].message}" if troubled else ""
+    return f"{live - ready} of them are not ready yet{why}"
+
+
+def _down(policy: ReplicasPolicy, state: ReplicasState, load: _Load, observation: Observation) -> _Step:
+    most = max((count for _, count in state.peaks), default=load.needed)
+    wanted = max(policy.clamped(most), math.ceil(load.live * (1 - DOWN_SHARE)))
+    if wanted >= load.live:
+        floor = load.live <= policy.low and load.needed <= policy.low
+        reason = DecisionReason.AT_MIN_REPLICAS if floor else DecisionReason.WITHIN_OBJECTIVE
+        return _stay(state, load.live, reason, str(load))
+    if load.short:
+        return _stay(state, load.live, DecisionReason.WITHIN_OBJECTIVE, f"{load}, but {load.short}")
+    busy = (observation.busy_share or 0.0) * observation.workers / wanted if wanted else 0.0
+    if busy > UP_ABOVE:
+        message = f"{load}, but {wanted} would be busy for {busy:.0%} of the time"
+        return _stay(state, load.live, DecisionReason.WITHIN_OBJECTIVE, message)
+    settled = _lasts(state.since, DOWN_AFTER_S, load.now) and _lasts(
+        state.changed_at, DOWN_EVERY_S, load.now, never=True
+    )
+    if not settled:
+        message = f"{load}; {wanted} would do, once that has been so for {DOWN_AFTER_S / 60:g} minutes"
+        return _stay(state, load.live, DecisionReason.COOLING_DOWN, message)
+    return _moved(state, load.live, wanted, DecisionReason.HEADROOM, str(load), load.now)
+
+
+def _lasts(since: float | None, seconds: float, now: float, *, never: bool = False) -> bool:
+    """Whether something has been so for long enough; `never` is the answer where it has not been at all."""
+    return never if since is None else now - since >= seconds
+
+
+def _moved(state: ReplicasState, live: int, count: int, reason: DecisionReason, message: str, now: float) -> _Step:
+    """To another number. What was short has to be seen anew: the workers are not the same ones."""
+    if count == live:
+        return _stay(state, live, reason, message)
+    after = replace(state, count=count, changed_at=now, above_since=None, short_since=None)
+    action = Action.RAISE if count > live else Action.LOWER
+    return Decision(state=after, action=action, reason=reason, message=f"{message}: from {live} to {count} workers")
+
+
+def _stay(
+    state: ReplicasState, live: int, reason: DecisionReason, message: str, *, action: Action = Action.STAY
+) -> _Step:
+    return Decision(state=replace(state, count=live), action=action, reason=reason, message=message)
+
+
+def _only_recommended(step: _Step, seen: ReplicasState, live: int) -> _Step:
+    if step.state.count == live:
+        return step
+    return replace(step, state=replace(seen, count=live), message=f"recommended only, not applied: {step.message}")

@@ -16,7 +16,7 @@ from phalanx_operator.api.types import Manifest, Meta, ServingPool, StudentEnsem
 from phalanx_operator.decide.accept import Verdict, refused
 from phalanx_operator.decide.conditions import Finding, accepted, merge_conditions, ready, shorten
 from phalanx_operator.decide.loaded import adapter_in, ensemble_in, loaded, same_adapter, same_ensemble, served
-from phalanx_operator.decide.types import Action, Decision, ExitsState, Observation, StudentsState
+from phalanx_operator.decide.types import Action, Decision, ExitsState, Observation, ReplicasState, StudentsState
 from phalanx_operator.decide.view import PoolView, facts_of, report_of
 from phalanx_operator.decide.workers import available, metrics_available, plan_served
 
@@ -35,7 +35,7 @@ def pool_status(
     view: PoolView,
     selector: str,
     observation: Observation,
-    replicas: Decision[int],
+    replicas: Decision[ReplicasState],
     previous: Mapping[str, Any],
     now: str,
     now_s: float,
@@ -51,6 +51,7 @@ def pool_status(
         metrics_available(observation, pool, now=now_s),
     ]
     return _status(pool.meta, previous, findings, now) | {
+        "wanted": view.wanted,
         "replicas": len(view.workers),
         "readyReplicas": sum(worker.ready for worker in view.workers),
         "selector": selector,

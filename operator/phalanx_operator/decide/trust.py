@@ -32,7 +32,7 @@ def doubt_observation(observation: Observation, *, stale_after_s: float, now: fl
 
 
 def doubt_load(metrics: EnsembleMetrics | None) -> Doubt | None:
-    """What is wrong with one ensemble's load. A p99 may be missing only while there is no traffic."""
+    """What is wrong with one ensemble's load. A p99 may be missing only while nothing is answered."""
     if metrics is None:
         return Doubt(DecisionReason.METRICS_MISSING, "the workers export no metrics of this ensemble")
     values = {
@@ -45,7 +45,7 @@ def doubt_load(metrics: EnsembleMetrics | None) -> Doubt | None:
             return Doubt(DecisionReason.METRICS_INVALID, f"{name} is {value}")
     if metrics.tokens_per_s is None:
         return Doubt(DecisionReason.METRICS_MISSING, "the rate of tokens is unknown")
-    if metrics.p99_s is None and metrics.tokens_per_s > 0:
+    if metrics.p99_s is None and metrics.tokens_per_s > 0 and not metrics.shed_per_s:
         return Doubt(DecisionReason.METRICS_MISSING, "there is traffic, but its p99 is unknown")
     return None
 

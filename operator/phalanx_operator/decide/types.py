@@ -40,6 +40,10 @@ class DecisionReason(enum.StrEnum):
     AT_CEILING = "AtCeiling"
     REPLICAS_COUNT = "ReplicasCount"
     REPLICAS_KEPT = "ReplicasKept"
+    REPLICAS_PENDING = "ReplicasPending"
+    CAPACITY_SHORT = "CapacityShort"
+    AT_MIN_REPLICAS = "AtMinReplicas"
+    AT_MAX_REPLICAS = "AtMaxReplicas"
     EXITS_OFF = "ExitsOff"
     EXITS_FIXED = "ExitsFixed"
     EXITS_TOO_FEW_SAMPLES = "TooFewSamples"
@@ -103,7 +107,7 @@ class ArtifactFacts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Missed:
-    """A number of students whose p99 missed the objective, the load at which it did, the p99, and when that was."""
+    """A number of students whose p99 missed the objective, each worker's load at which it did, the p99, and when."""
 
     students: int
     tokens_per_s: float
@@ -125,6 +129,26 @@ class StudentsState:
     lowered: bool = False
     changed_at: float | None = None
     missed: Missed | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReplicasState:
+    """What was decided of the number of workers, and what has been seen of the load. Times are in the clock of `now`.
+
+    count: workers wanted.
+    since: when the readings that are remembered began, without a gap.
+    above_since: since when the load needs more workers.
+    short_since: since when all workers together do not keep up, whatever the load says.
+    changed_at: of the last change.
+    peaks: what was needed, with the time: falling numbers, the latest last.
+    """
+
+    count: int = 0
+    since: float | None = None
+    above_since: float | None = None
+    short_since: float | None = None
+    changed_at: float | None = None
+    peaks: tuple[tuple[float, int], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -54,7 +54,7 @@ def _signal(name: str, metric: Metric, fold: Fold, *labels: str, suffix: str = "
 
 
 REQUESTS: Final = _signal("requests", metrics.REQUESTS, Fold.RATE, "ensemble")
-TOKENS: Final = _signal("tokens", metrics.TOKENS, Fold.RATE, "ensemble")
+TOKENS: Final = _signal("tokens", metrics.OFFERED_TOKENS, Fold.RATE, "ensemble")
 LATENCY: Final = _signal("latency", metrics.REQUEST_SECONDS, Fold.INCREASE, "ensemble", "le", suffix="_bucket")
 QUEUE: Final = _signal("queue", metrics.QUEUE_TOKENS, Fold.LAST, "ensemble")
 SHED: Final = _signal("shed", metrics.SHED, Fold.RATE, "ensemble")

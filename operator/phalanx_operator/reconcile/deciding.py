@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from phalanx_contract.plan import Cut
 from phalanx_operator.api.types import Manifest, ServingPool, StudentEnsemble
+from phalanx_operator.decide.bounds import bounds_of
+from phalanx_operator.decide.demand import shares_of_others
 from phalanx_operator.decide.exits import decide_exits
 from phalanx_operator.decide.plan import cut_of
 from phalanx_operator.decide.policy import CutPolicy
@@ -16,13 +19,14 @@ from phalanx_operator.decide.view import facts_of
 from phalanx_operator.reconcile.memory import EnsembleMemory, PoolMemory
 
 
+@dataclass(frozen=True, slots=True)
 class Decided:
-    """What was decided on one ensemble."""
+    """What was decided on one ensemble. `most` students are what spec and artifact allow; None if no worker has it."""
 
-    def __init__(self, cut: Cut, students: Decision[StudentsState], exits: Decision[ExitsState]) -> None:
-        self.cut = cut
-        self.students = students
-        self.exits = exits
+    cut: Cut
+    students: Decision[StudentsState]
+    exits: Decision[ExitsState]
+    most: int | None
 
 
 def remember(ensembles: Sequence[Manifest], memory: PoolMemory, *, now: float) -> None:
@@ -48,9 +52,11 @@ def decide_cuts(
 ) -> dict[str, Decided]:
     """The decisions on every ensemble, by name. The new states are kept in `memory`."""
     decided = {}
+    ceilings = {name: each.students.ceiling for name, each in memory.ensembles.items()}
+    others = shares_of_others(observation.ensembles, ceilings)
     for ensemble in ensembles:
-        name = ensemble.meta.key.name
-        decided[name] = _decide(CutPolicy.of(pool, ensemble), name, views, observation, memory.ensembles[name], now)
+        name, policy = ensemble.meta.key.name, CutPolicy.of(pool, ensemble)
+        decided[name] = _decide(policy, name, views, observation, memory.ensembles[name], others[name], now)
         memory.ensembles[name] = EnsembleMemory(decided[name].students.state, decided[name].exits.state)
     return decided
 
@@ -61,13 +67,20 @@ def _decide(
     views: Sequence[WorkerView],
     observation: Observation,
     before: EnsembleMemory,
+    others: float,
     now: float,
 ) -> Decided:
     """Students first: thresholds get what they leave of the accuracy budget."""
     facts = facts_of(views, ensemble=name, digest=policy.digest)
     metrics = observation.ensembles.get(name)
     students = decide_students(
-        policy=policy, facts=facts, metrics=metrics, observation=observation, state=before.students, now=now
+        policy=policy,
+        facts=facts,
+        metrics=metrics,
+        observation=observation,
+        state=before.students,
+        now=now,
+        others=others,
     )
     exits = decide_exits(
         policy=policy,
@@ -78,4 +91,5 @@ def _decide(
         students=students.state,
         now=now,
     )
-    return Decided(cut_of(policy, students.state, exits.state), students, exits)
+    most = None if facts is None else bounds_of(policy, facts, students.state).top
+    return Decided(cut_of(policy, students.state, exits.state), students, exits, most)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from phalanx_contract.plan import Plan
-from phalanx_operator.decide.types import ExitsState, Observation, StudentsState
+from phalanx_operator.decide.types import ExitsState, Observation, ReplicasState, StudentsState
 from phalanx_operator.observe.scrape import Scraper
 from phalanx_operator.observe.store import Ref
 
@@ -35,6 +35,7 @@ class PoolMemory:
     """One pool's. `observed_at` is when metrics were read last; `plans` has the latest last."""
 
     ensembles: dict[str, EnsembleMemory] = field(default_factory=dict)
+    replicas: ReplicasState = field(default_factory=ReplicasState)
     applied: dict[Ref, Applied] = field(default_factory=dict)
     plans: dict[str, Plan] = field(default_factory=dict)
     observation: Observation = field(

@@ -20,7 +20,7 @@ from phalanx_contract.worker import LoadState
 from phalanx_operator.api.types import Key, ServingPool
 from phalanx_operator.build import Versions, build_pool
 from phalanx_operator.decide.plan import compose_plan
-from phalanx_operator.decide.types import Decision, WorkerView
+from phalanx_operator.decide.types import Decision, ReplicasState, WorkerView
 from phalanx_operator.decide.view import PoolView
 from phalanx_operator.observe.targets import targets
 from phalanx_operator.observe.workers import worker_statuses
@@ -31,7 +31,7 @@ from phalanx_operator.reconcile.gather import Gathered, gather
 from phalanx_operator.reconcile.memory import PoolMemory
 from phalanx_operator.reconcile.observing import observe
 from phalanx_operator.reconcile.ports import Clock, Cluster
-from phalanx_operator.reconcile.replicas import decide_count, with_count
+from phalanx_operator.reconcile.replicas import decide_count, written
 from phalanx_operator.reconcile.reporting import publish
 from phalanx_operator.reconcile.resume import served_plan
 from phalanx_operator.reconcile.statuses import Round, reports, reports_of_bad_pool
@@ -95,7 +95,8 @@ class Reconciler:
         remember(gathered.ensembles, memory, now=now)
         decided = decide_cuts(pool, accepted.served, workers, observation, memory, now=now)
         plan = _compose(pool, accepted, decided, keys.by_adapter(list(accepted.adapters.values()), api_keys))
-        replicas = decide_count(pool, gathered.child("Deployment", pool.meta.key.name))
+        deployment = gathered.child("Deployment", pool.meta.key.name)
+        replicas = decide_count(pool, deployment, workers, decided, observation, memory, now=now)
         view = await self._act(gathered, pool, plan, replicas, workers, memory)
         await publish(self._cluster, reports(Round(gathered, accepted, view, decided, replicas, observation, now)))
         return view
@@ -109,7 +110,7 @@ class Reconciler:
         gathered: Gathered,
         pool: ServingPool,
         plan: Plan,
-        replicas: Decision[int],
+        replicas: Decision[ReplicasState],
         workers: list[WorkerView],
         memory: PoolMemory,
     ) -> PoolView:
@@ -121,14 +122,14 @@ class Reconciler:
         if pool.paused:
             plan_hash, plan = served or (plan_hash, plan)
         else:
-            manifests = build_pool(
-                pool, plan_files=files, plan_hash=plan_hash, replicas=replicas.state, versions=self._versions
-            )
-            wanted = [with_count(manifest, pool) for manifest in manifests]
+            count = written(pool, gathered.child("Deployment", pool.meta.key.name), replicas)
+            wanted = build_pool(pool, plan_files=files, plan_hash=plan_hash, replicas=count, versions=self._versions)
             await write_children(self._cluster, gathered, wanted, memory.applied, now=self._clock())
             await touch_pods(self._cluster, gathered.pods, workers, plan_hash)
             memory.keep(plan_hash, plan)
-        return PoolView.of(wanted=replicas.state, workers=workers, plan=plan, plan_hash=plan_hash, recent=memory.plans)
+        return PoolView.of(
+            wanted=replicas.state.count, workers=workers, plan=plan, plan_hash=plan_hash, recent=memory.plans
+        )
 
 
 def _compose(

@@ -1,41 +1,66 @@
-"""Whether the spec's count is news. Pure.
-
-The pool's count is written to its Deployment when it changes. Between such changes the live number is kept, since
-somebody else may own it: `kubectl scale deployment`, or an autoscaler that was aimed at the Deployment.
-"""
+"""The number of workers, from what a round gathered and decided. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Final
+from collections.abc import Mapping, Sequence
 
-from phalanx_contract.runtime import GROUP
-from phalanx_operator.api.types import Manifest, ServingPool
-from phalanx_operator.decide.replicas import decide_replicas
-from phalanx_operator.decide.types import Decision
-
-ANNOTATION_COUNT: Final = f"{GROUP}/count"
-"""On the Deployment: the spec's count that was written last."""
-
-
-def decide_count(pool: ServingPool, deployment: Manifest | None) -> Decision[int]:
-    """The number of workers wanted, given the Deployment that is there."""
-    if deployment is None:
-        return decide_replicas(pool, live=None)
-    written = (deployment["metadata"].get("annotations") or {}).get(ANNOTATION_COUNT)
-    if written == _text(pool):
-        pool = replace(pool, replicas=replace(pool.replicas, count=None))
-    return decide_replicas(pool, live=deployment["spec"].get("replicas"))
+from phalanx_contract.runtime import FIELD_MANAGER
+from phalanx_operator.api.types import Autoscaling, Manifest, ServingPool
+from phalanx_operator.decide.policy import ReplicasPolicy
+from phalanx_operator.decide.replicas import Model, decide_replicas
+from phalanx_operator.decide.types import Decision, Observation, ReplicasState, WorkerView
+from phalanx_operator.reconcile.deciding import Decided
+from phalanx_operator.reconcile.memory import PoolMemory
 
 
-def with_count(manifest: Manifest, pool: ServingPool) -> Manifest:
-    """A Deployment that remembers the spec's count; other manifests as they are."""
-    if manifest["kind"] != "Deployment":
-        return manifest
-    metadata = manifest["metadata"]
-    annotations = {**metadata.get("annotations", {}), ANNOTATION_COUNT: _text(pool)}
-    return {**manifest, "metadata": {**metadata, "annotations": annotations}}
+def decide_count(
+    pool: ServingPool,
+    deployment: Manifest | None,
+    workers: Sequence[WorkerView],
+    decided: Mapping[str, Decided],
+    observation: Observation,
+    memory: PoolMemory,
+    *,
+    now: float,
+) -> Decision[ReplicasState]:
+    """The number of workers wanted, given the Deployment that is there. The new state is kept in `memory`."""
+    models = [
+        Model(
+            name=name,
+            metrics=observation.ensembles.get(name),
+            fewest=each.students.state.floor,
+            most=each.most,
+            students=each.students.state,
+        )
+        for name, each in decided.items()
+    ]
+    decision = decide_replicas(
+        policy=ReplicasPolicy.of(pool),
+        live=None if deployment is None else deployment["spec"].get("replicas", 1),
+        workers=workers,
+        models=models,
+        observation=observation,
+        state=memory.replicas,
+        now=now,
+    )
+    memory.replicas = decision.state
+    return decision
 
 
-def _text(pool: ServingPool) -> str:
-    return str(pool.replicas.count)
+def written(pool: ServingPool, deployment: Manifest | None, decision: Decision[ReplicasState]) -> int | None:
+    """The number to write to the Deployment; None leaves it to its other owner.
+
+    With autoscaling Off that is whoever wrote it last, if it was not us: the field may only be left out once somebody
+    else has it, or the server would take it away with us and fall back to 1.
+    """
+    if pool.autoscaling is Autoscaling.OFF and deployment is not None and _owned_elsewhere(deployment):
+        return None
+    return decision.state.count
+
+
+def _owned_elsewhere(deployment: Manifest) -> bool:
+    entries = deployment["metadata"].get("managedFields") or []
+    return any(
+        entry.get("manager") != FIELD_MANAGER and "f:replicas" in (entry.get("fieldsV1") or {}).get("f:spec", {})
+        for entry in entries
+    )

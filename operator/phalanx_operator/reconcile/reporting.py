@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from phalanx_contract.conditions import ConditionStatus, ConditionType, Reason
@@ -16,8 +16,12 @@ from phalanx_operator.reconcile.ports import Cluster, Note
 
 logger = logging.getLogger(__name__)
 
-_STUDENTS: Final = {Action.RAISE: "AddStudents", Action.LOWER: "DropStudents"}
-_EXITS: Final = {Action.RAISE: "RaiseThresholds", Action.LOWER: "LowerThresholds"}
+Moves = Mapping[Action, str]
+"""What is done by the decisions that move something."""
+
+STUDENTS: Final[Moves] = {Action.RAISE: "AddStudents", Action.LOWER: "DropStudents"}
+EXITS: Final[Moves] = {Action.RAISE: "RaiseThresholds", Action.LOWER: "LowerThresholds"}
+REPLICAS: Final[Moves] = {Action.RAISE: "AddWorkers", Action.LOWER: "RemoveWorkers"}
 
 
 class Report:
@@ -55,10 +59,10 @@ async def _record(cluster: Cluster, obj: Manifest, note: Note) -> None:
         logger.warning("%s: an event could not be posted: %s", ref_of(obj), error)
 
 
-def moves(students: Decision[Any], exits: Decision[Any], *, applied: bool) -> Iterator[Note]:
+def moves(*decisions: tuple[Decision[Any], Moves]) -> Iterator[Note]:
     """Notes on decisions that changed the operating point, counted as well."""
-    for decision, actions in ((students, _STUDENTS), (exits, _EXITS)):
-        if applied and decision.action in actions:
+    for decision, actions in decisions:
+        if decision.action in actions:
             tally.DECISIONS.labels(action=actions[decision.action], reason=str(decision.reason)).inc()
             yield Note(reason=str(decision.reason), action=actions[decision.action], text=decision.message)
 

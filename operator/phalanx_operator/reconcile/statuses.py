@@ -10,13 +10,13 @@ from phalanx_operator.api.types import Manifest
 from phalanx_operator.build.labels import selector_text
 from phalanx_operator.decide.accept import Verdict
 from phalanx_operator.decide.status import adapter_status, ensemble_status, pool_status, refused_status
-from phalanx_operator.decide.types import Decision, Observation
+from phalanx_operator.decide.types import Decision, Observation, ReplicasState
 from phalanx_operator.decide.view import PoolView
 from phalanx_operator.reconcile.accepting import Accepted
 from phalanx_operator.reconcile.deciding import Decided
 from phalanx_operator.reconcile.gather import Gathered
 from phalanx_operator.reconcile.orphans import iso
-from phalanx_operator.reconcile.reporting import Report, moves
+from phalanx_operator.reconcile.reporting import EXITS, REPLICAS, STUDENTS, Report, moves
 
 Written = Callable[[Manifest], Report]
 
@@ -29,7 +29,7 @@ class Round:
     accepted: Accepted
     view: PoolView
     decided: Mapping[str, Decided]
-    replicas: Decision[int]
+    replicas: Decision[ReplicasState]
     observation: Observation
     now: float
 
@@ -73,7 +73,8 @@ def _pool(done: Round) -> Report:
         now=iso(done.now),
         now_s=done.now,
     )
-    return Report(done.gathered.pool, status)
+    applied = not pool.recommend_only and not pool.paused
+    return Report(done.gathered.pool, status, moves((done.replicas, REPLICAS)) if applied else ())
 
 
 def _ensemble(done: Round, obj: Manifest) -> Report:
@@ -89,7 +90,7 @@ def _ensemble(done: Round, obj: Manifest) -> Report:
         now=iso(done.now),
     )
     applied = pool is not None and not pool.recommend_only
-    return Report(obj, status, moves(decided.students, decided.exits, applied=applied))
+    return Report(obj, status, moves((decided.students, STUDENTS), (decided.exits, EXITS)) if applied else ())
 
 
 def _adapter(done: Round, obj: Manifest) -> Report:

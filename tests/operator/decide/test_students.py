@@ -35,8 +35,10 @@ def load(tokens: float | None, p99: float | None = 0.01, capacity=CAPACITY) -> E
     return EnsembleMetrics(tokens_per_s=tokens, p99_s=p99, capacity_tokens_per_s=capacity)
 
 
-def decide(state, metrics, *, policy=POLICY, known=FOUR, observation=FRESH, now=NOW):
-    return decide_students(policy=policy, facts=known, metrics=metrics, observation=observation, state=state, now=now)
+def decide(state, metrics, *, policy=POLICY, known=FOUR, observation=FRESH, now=NOW, others=0.0):
+    return decide_students(
+        policy=policy, facts=known, metrics=metrics, observation=observation, state=state, now=now, others=others
+    )
 
 
 @st.composite
@@ -135,6 +137,12 @@ def test_senseless_numbers_hold_what_was_decided(value, where):
     assert (step.action, step.reason, step.state) == (Action.HOLD, DecisionReason.METRICS_INVALID, at(2))
 
 
+@pytest.mark.parametrize(("tokens", "others", "students"), [(1300.0, 0.0, 2), (2000.0, 0.0, 1), (1000.0, 0.3, 2)])
+def test_too_many_tokens_drop_as_many_students_as_it_takes_at_once(tokens, others, students):
+    step = decide(at(4, changed_at=NOW - 1), load(tokens), others=others)
+    assert (step.action, step.reason, step.state.ceiling) == (Action.LOWER, DecisionReason.OVERLOADED, students)
+
+
 def test_too_many_tokens_drop_a_student_at_once():
     step = decide(at(4, changed_at=NOW - 1), load(950.0))
     assert (step.action, step.reason, step.state.ceiling) == (Action.LOWER, DecisionReason.OVERLOADED, 3)
@@ -148,14 +156,26 @@ def test_a_missed_objective_drops_a_student_once_the_last_change_shows():
     assert (step.action, step.reason, step.state.ceiling) == (Action.LOWER, DecisionReason.OBJECTIVE_MISSED, 2)
 
 
-def test_students_come_back_one_at_a_time_after_the_cool_down():
-    early = decide(at(2, changed_at=NOW - 29), load(100.0))
+def test_students_come_back_two_at_a_time_at_most_after_the_cool_down():
+    early = decide(at(1, changed_at=NOW - 29), load(100.0))
     assert (early.action, early.reason) == (Action.STAY, DecisionReason.COOLING_DOWN)
-    step = decide(at(2, changed_at=NOW - 30), load(100.0))
+    step = decide(at(1, changed_at=NOW - 30), load(100.0))
     assert (step.action, step.reason, step.state.ceiling) == (Action.RAISE, DecisionReason.HEADROOM, 3)
     assert step.state.lowered
     last = decide(at(3), load(100.0))
     assert (last.state.ceiling, last.state.lowered) == (4, False)
+
+
+def test_only_as_many_students_come_back_as_have_room():
+    assert decide(at(2), load(750.0)).state.ceiling == 3
+    assert decide(at(1), load(750.0), others=0.2).state.ceiling == 2
+
+
+def test_more_workers_bring_a_number_back_that_missed_the_objective():
+    missed = decide(at(3), load(100.0, 0.2)).state
+    old = replace(missed, changed_at=NOW - 100, missed=replace(missed.missed, at=NOW - 100))
+    assert decide(old, load(100.0)).action is Action.STAY
+    assert decide(old, load(100.0), observation=replace(FRESH, workers=2)).action is Action.RAISE
 
 
 def test_an_idle_ensemble_gets_its_students_back_without_a_p99():

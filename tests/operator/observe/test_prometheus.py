@@ -35,8 +35,8 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 def test_a_query_names_the_live_pods_and_nothing_else():
     text = promql.query(signals.TOKENS, [POD], window_s=60)
     assert text == (
-        'sum by (ensemble) (rate(phalanx_tokens_total{pod=~"gpus-1",namespace=~"ns|"}[60s])'
-        ' or rate(phalanx_tokens_total{pod="",instance=~"10\\\\.0\\\\.0\\\\.1:8080"}[60s]))'
+        'sum by (ensemble) (rate(phalanx_offered_tokens_total{pod=~"gpus-1",namespace=~"ns|"}[60s])'
+        ' or rate(phalanx_offered_tokens_total{pod="",instance=~"10\\\\.0\\\\.0\\\\.1:8080"}[60s]))'
     )
 
 
@@ -75,7 +75,7 @@ async def test_a_real_prometheus_tells_the_load_of_live_pods_only(tmp_path, sess
             deadline = time.monotonic() + 60
             while True:
                 for worker in (live, gone):
-                    worker.metric(metrics.TOKENS).labels(ensemble="a").inc(10)
+                    worker.metric(metrics.OFFERED_TOKENS).labels(ensemble="a").inc(10)
                     worker.metric(metrics.REQUEST_SECONDS).labels(ensemble="a").observe(0.02)
                     worker.metric(metrics.RAMP_SCORE).labels(ensemble="a", row="0", agrees="true").observe(0.1)
                 live.metric(metrics.CAPACITY).labels(ensemble="a", students="2").set(5000)

@@ -28,7 +28,7 @@ async def test_two_scrapes_of_two_workers_give_their_common_load(session):
         early = await scraper.observe(session, targets, now=100.0)
         assert "0 of 2" in early.problem, "one scrape gives no rate, and that is no zero load"
         for worker in (first, second):
-            worker.metric(metrics.TOKENS).labels(ensemble="a").inc(500)
+            worker.metric(metrics.OFFERED_TOKENS).labels(ensemble="a").inc(500)
             worker.metric(metrics.BUSY_SECONDS).inc(5)
             worker.metric(metrics.REQUEST_SECONDS).labels(ensemble="a").observe(0.02)
         seen = await scraper.observe(session, targets, now=110.0)
@@ -43,7 +43,7 @@ async def test_a_worker_that_is_gone_does_not_count_any_more(session):
         scraper = Scraper(SPANS)
         for now in (0.0, 10.0):
             await scraper.observe(session, [first.target, second.target], now=now)
-            second.metric(metrics.TOKENS).labels(ensemble="a").inc(100)
+            second.metric(metrics.OFFERED_TOKENS).labels(ensemble="a").inc(100)
         seen = await scraper.observe(session, [first.target], now=20.0)
     assert seen.workers == 1
     assert "a" not in seen.ensembles

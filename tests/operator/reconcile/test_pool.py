@@ -146,7 +146,7 @@ async def test_load_lowers_the_ceiling_and_a_restarted_operator_keeps_it(scene: 
     for students in (1, 2, 3):
         worker.metric(metrics.CAPACITY).labels(ensemble="sentiment", students=str(students)).set(3000 / students)
     for _ in range(5):
-        worker.metric(metrics.TOKENS).labels(ensemble="sentiment").inc(1400)
+        worker.metric(metrics.OFFERED_TOKENS).labels(ensemble="sentiment").inc(1400)
         worker.metric(metrics.REQUEST_SECONDS).labels(ensemble="sentiment").observe(0.01)
         await scene.round(after_s=1.0)
         scene.cluster.serve()
@@ -159,20 +159,71 @@ async def test_load_lowers_the_ceiling_and_a_restarted_operator_keeps_it(scene: 
     assert scene.cluster.plan.ensembles[0].cut.students_ceiling == lowered
 
 
-async def test_a_live_count_is_kept_and_a_new_count_is_written(scene: Scene):
+def scaled(scene: Scene, replicas: int, manager: str) -> None:
+    """Somebody else scales the Deployment, as an API server would note it."""
+    live = scene.cluster.live.get(Ref("Deployment", POOL))
+    assert live is not None
+    entry = {"manager": manager, "operation": "Update", "fieldsV1": {"f:spec": {"f:replicas": {}}}}
+    metadata = {**live["metadata"], "managedFields": [entry]}
+    scene.cluster.live.put({**live, "metadata": metadata, "spec": {**live["spec"], "replicas": replicas}})
+
+
+def replicas(scene: Scene) -> int | None:
+    """What the Deployment was told last."""
+    live = scene.cluster.live.get(Ref("Deployment", POOL))
+    assert live is not None
+    count: int | None = live["spec"].get("replicas")
+    return count
+
+
+async def test_without_a_sign_of_load_the_live_number_is_kept(scene: Scene):
     put(scene, pool(replicas={"min": 1, "max": 8}), ensemble())
     await scene.settle()
-    deployment = scene.cluster.live.get(Ref("Deployment", POOL))
-    assert deployment is not None
-    scene.cluster.live.put({**deployment, "spec": {**deployment["spec"], "replicas": 5}})
+    scaled(scene, 5, "kubectl")
     put(scene, pool(replicas={"min": 1, "max": 8}, worker={"image": "worker:2"}))
     await scene.round()
-    deployment = scene.cluster.live.get(Ref("Deployment", POOL))
-    assert deployment is not None and deployment["spec"]["replicas"] == 5
-    put(scene, pool(replicas={"min": 1, "max": 8, "count": 2}))
+    assert replicas(scene) == 5
+    assert scene.cluster.status("ServingPool", "gpus")["decision"]["reason"] == "MetricsMissing"
+
+
+async def test_an_external_count_is_written_and_kept(scene: Scene):
+    put(scene, pool(autoscaling="External", replicas={"min": 1, "max": 8, "count": 2}), ensemble())
+    await scene.settle()
+    assert replicas(scene) == 2
+    scaled(scene, 5, "kubectl")
+    await scene.round(after_s=61.0)
+    assert replicas(scene) == 2
+    put(scene, pool(autoscaling="External", replicas={"min": 1, "max": 8, "count": 4}))
     await scene.round()
-    deployment = scene.cluster.live.get(Ref("Deployment", POOL))
-    assert deployment is not None and deployment["spec"]["replicas"] == 2
+    assert replicas(scene) == 4
+    assert scene.cluster.status("ServingPool", "gpus")["wanted"] == 4
+
+
+async def test_with_autoscaling_off_a_number_that_somebody_else_wrote_is_never_written(scene: Scene):
+    put(scene, pool(autoscaling="Off", replicas={"min": 1, "max": 8, "count": 2}), ensemble())
+    await scene.settle()
+    assert replicas(scene) == 2
+    scaled(scene, 5, "hpa")
+    put(scene, pool(autoscaling="Off", replicas={"min": 1, "max": 8}, worker={"image": "worker:2"}))
+    await scene.round()
+    assert replicas(scene) is None, "the manifest leaves the field out"
+
+
+async def test_load_that_lasts_brings_workers_and_says_so(scene: Scene):
+    put(scene, pool(metrics={"interval": "1s"}, replicas={"min": 1, "max": 8}), ensemble())
+    worker = await scene.add_worker("w-0")
+    await scene.settle()
+    for students in (1, 2, 3):
+        worker.metric(metrics.CAPACITY).labels(ensemble="sentiment", students=str(students)).set(3000 / students)
+    for _ in range(12):
+        worker.metric(metrics.OFFERED_TOKENS).labels(ensemble="sentiment").inc(1400)
+        worker.metric(metrics.REQUEST_SECONDS).labels(ensemble="sentiment").observe(0.01)
+        await scene.round(after_s=1.0)
+        scene.cluster.serve()
+    assert replicas(scene) == 3
+    said = [(note.reason, note.action) for name, note in scene.cluster.notes if name == "gpus"]
+    assert ("Overloaded", "AddWorkers") in said
+    assert scene.cluster.status("ServingPool", "gpus")["decision"]["reason"] == "WithinObjective"
 
 
 async def test_a_paused_pool_is_left_as_it_is(scene: Scene):

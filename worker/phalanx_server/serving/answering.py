@@ -40,7 +40,7 @@ class Answering:
         bound = self._bound(target, objective_s)
         full = target.hosted.admission.full(bound)
         if full is not None:
-            _offer(target, texts=len(query.texts), tokens=None)
+            self._offer(target, texts=len(query.texts), tokens=None)
         self._shed_if(full, target, len(query.texts))
         start_s = time.monotonic()
         encodings = await self._tokens.encode(target.model.tokenizer, query.texts, truncate=query.truncate)
@@ -118,7 +118,7 @@ class Answering:
         )
         verdict = target.hosted.admission.decide(ask, bound, now_s=time.monotonic())
         if not (isinstance(verdict, Shed) and verdict.reason is ShedReason.RATE):
-            _offer(target, texts=len(works), tokens=tokens)
+            self._offer(target, texts=len(works), tokens=tokens)
         if isinstance(verdict, Shed):
             for work in works:
                 target.shelf.release(work.item.slot)
@@ -131,15 +131,16 @@ class Answering:
             self._metrics.inc(names.SHED, target.model.name, by=count)
             raise Overloaded(f"overloaded: {verdict.reason}", retry_after_s=verdict.retry_after_s)
 
+    def _offer(self, target: Target, *, texts: int, tokens: int | None) -> None:
+        """Tell the burst guard what was asked for. A tenant beyond its own rate is no reason to shed students."""
+        offered, now_s = target.model.offered, time.monotonic()
+        size = texts * offered.now.typical if tokens is None else float(tokens)
+        offered.now = offered.now.counted(texts=texts, tokens=tokens, now_s=now_s)
+        self._metrics.inc(names.OFFERED_TOKENS, target.model.name, by=size)
+
     def _bound(self, target: Target, objective_s: float) -> QueueBound:
         speed = target.model.speed
         floor = max(bounds_of(target.hosted.cut, target.model.students).floor, speed.floor)
         rate = speed.now.tokens_per_s(floor)
         limit = max(rate * objective_s * self._settings.queue_slack, float(self._settings.queue_min_tokens))
         return QueueBound(limit_tokens=limit, tokens_per_s=rate)
-
-
-def _offer(target: Target, *, texts: int, tokens: int | None) -> None:
-    """Tell the burst guard what was asked for. A tenant beyond its own rate is no reason to shed students."""
-    offered = target.model.offered
-    offered.now = offered.now.counted(texts=texts, tokens=tokens, now_s=time.monotonic())

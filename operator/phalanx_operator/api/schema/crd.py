@@ -55,7 +55,7 @@ POOL: Final = Kind(
     description="Hardware that serves encoders: one Deployment of workers.",
     scale=True,
     columns=(
-        Column(name="Wanted", path=".spec.replicas.count", kind="integer", description="Workers wanted."),
+        Column(name="Wanted", path=".status.wanted", kind="integer", description="Workers wanted."),
         Column(name="Workers", path=".status.readyReplicas", kind="integer", description="Workers that are ready."),
         Column(name="P99", path=".spec.objective.p99", description="Latency objective."),
         Column(name="Models", path=".status.plan.ensembles", kind="integer", description="Ensembles in the plan."),

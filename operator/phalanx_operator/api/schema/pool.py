@@ -23,6 +23,13 @@ def spec() -> Schema:
         "The hardware and how it is run: one Deployment of workers.",
         {
             "replicas": _replicas(),
+            "autoscaling": string(
+                "Who decides the number of workers between min and max. Operator: the operator, from the load. "
+                "External: whoever writes count through the scale subresource, such as a HorizontalPodAutoscaler, KEDA "
+                "or kubectl scale. Off: the Deployment keeps the number it has, for whoever scales that.",
+                enum=("Operator", "External", "Off"),
+                default="Operator",
+            ),
             "objective": obj(
                 "What the pool's users are promised.",
                 {
@@ -57,8 +64,8 @@ def _replicas() -> Schema:
             "min": integer("Fewest workers. 0 allows the pool to be switched off.", low=0, high=1000, default=1),
             "max": integer("Most workers. When left out, as many as min (at least 1).", low=1, high=1000),
             "count": integer(
-                "Workers wanted now. The scale subresource (kubectl scale, a HorizontalPodAutoscaler) writes it; it is "
-                "held between min and max.",
+                "Workers wanted now, held between min and max; used with autoscaling External alone. The scale "
+                "subresource (kubectl scale, a HorizontalPodAutoscaler) writes it.",
                 low=0,
                 high=1000,
                 default=1,

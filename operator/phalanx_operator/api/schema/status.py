@@ -21,6 +21,7 @@ def pool() -> Schema:
     """What a ServingPool shows; replicas and selector serve the scale subresource."""
     return _status(
         {
+            "wanted": integer("Workers wanted, as decided last.", low=0, high=100_000),
             "replicas": integer("Workers there are, ready or not.", low=0, high=100_000),
             "readyReplicas": integer("Workers that are ready.", low=0, high=100_000),
             "selector": string("Label selector of the workers, as text.", length=(0, 1024)),
