@@ -45,6 +45,7 @@ class Reason(enum.StrEnum):
     ENSEMBLE_NOT_ACCEPTED = "EnsembleNotAccepted"
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 - a reason, not a password
     CLAIM_NOT_MOUNTED = "ClaimNotMounted"
+    ARTIFACT_NOT_ALLOWED = "ArtifactNotAllowed"
     TOO_MANY = "TooMany"
     # Loaded, Available, PlanServed
     NO_WORKERS = "NoWorkers"

@@ -1,4 +1,4 @@
-"""One whole life under exactly the rights of the chart, with debug logs: nothing refused, nothing idle, nothing told."""
+"""One whole life under exactly the rights of the chart, with debug logs: nothing refused, idle or told."""
 
 from __future__ import annotations
 

@@ -50,6 +50,12 @@ def adapter_cache(spec: Mapping[str, Any]) -> AdapterCache:
     return AdapterCache(device_slots=spec["deviceSlots"])
 
 
+def allow(artifacts: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Where artifacts may lie; None for everywhere. An empty list allows nothing."""
+    prefixes = artifacts.get("allow")
+    return None if prefixes is None else tuple(prefixes)
+
+
 def cache_bytes(artifacts: Mapping[str, Any]) -> int | None:
     """Bound of the disk cache; None for no bound."""
     size = artifacts.get("cacheSize")

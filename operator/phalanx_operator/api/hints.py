@@ -20,6 +20,7 @@ _HINTS: Final = {
     "spec.artifacts.cacheSize": "write a quantity, such as 20Gi",
     "spec.apiKeySecret.name": "name a Secret of the same namespace that has the key apiKey",
     "spec.rateLimit.tokensPerSecond": "write a number above 0, or leave rateLimit out",
+    "spec.artifacts.allow": "write a list of prefixes, such as s3://models/team-a or pvc://models",
     "spec.artifacts.claims": "list names of PersistentVolumeClaims",
 }
 _INDEX: Final = re.compile(r"\[\d+\]")

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from phalanx_contract.runtime import OPERATOR_ENV
 from phalanx_operator.api.issues import SpecIssue
+from phalanx_operator.api.locations import prefix_fault, uri_fault
 from phalanx_operator.api.units import parse_duration
-
-_BUCKETS: Final = ("s3", "gs", "http", "https")
 
 _DURATIONS: Final = (
     ("spec.objective.p99", ("objective", "p99"), 0.0005, 600.0),
@@ -27,37 +25,12 @@ def meaning_issues(kind: str, spec: Mapping[str, Any]) -> Iterator[SpecIssue]:
     if kind == "ServingPool":
         yield from _durations(spec)
         yield from _worker(spec)
+        yield from _allowed(spec.get("artifacts"))
         return
     artifact = spec.get("artifact")
     uri = artifact.get("uri") if isinstance(artifact, Mapping) else None
     if isinstance(uri, str) and (fault := uri_fault(uri)):
         yield SpecIssue("spec.artifact.uri", fault)
-
-
-def uri_fault(uri: str) -> str:
-    """What is wrong with an artifact's URI, empty if nothing."""
-    try:
-        parts = urlsplit(uri)
-        parts.port  # noqa: B018 - reading it is the check
-    except ValueError as error:
-        return f"{uri!r} is not a URI ({error})"
-    if parts.username or parts.password:
-        return "holds credentials, which everyone who may read the plan would see; use the pod's own identity instead"
-    if ".." in parts.path.split("/"):
-        return "must not contain '..'; write the path without it"
-    if parts.scheme == "file" and (parts.netloc or not parts.path.startswith("/")):
-        return f"must have three slashes and an absolute path: file:///{parts.netloc}{parts.path}"
-    if parts.scheme == "pvc" and not parts.netloc:
-        return "lacks the claim; write pvc://CLAIM/PATH"
-    if parts.scheme in _BUCKETS and not parts.netloc:
-        return f"lacks the {'host' if parts.scheme.startswith('http') else 'bucket'} after {parts.scheme}://"
-    return ""
-
-
-def claim_of(uri: str) -> str | None:
-    """The PersistentVolumeClaim that a `pvc://` URI reads from."""
-    parts = urlsplit(uri)
-    return parts.netloc if parts.scheme == "pvc" else None
 
 
 def _durations(spec: Mapping[str, Any]) -> Iterator[SpecIssue]:
@@ -78,6 +51,13 @@ def _worker(spec: Mapping[str, Any]) -> Iterator[SpecIssue]:
     if isinstance(worker, Mapping):
         yield from _environment(worker.get("env"))
         yield from _resources(worker.get("resources"))
+
+
+def _allowed(artifacts: object) -> Iterator[SpecIssue]:
+    prefixes = artifacts.get("allow") if isinstance(artifacts, Mapping) else None
+    for index, prefix in enumerate(prefixes if isinstance(prefixes, list) else ()):
+        if isinstance(prefix, str) and (fault := prefix_fault(prefix)):
+            yield SpecIssue(f"spec.artifacts.allow[{index}]", fault)
 
 
 def _environment(entries: object) -> Iterator[SpecIssue]:

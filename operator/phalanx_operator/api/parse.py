@@ -54,6 +54,7 @@ def parse_pool(obj: Mapping[str, Any]) -> ServingPool:
         metrics=convert.metrics(spec["metrics"]),
         adapter_cache=convert.adapter_cache(spec["adapters"]),
         claims=tuple(spec["artifacts"].get("claims", ())),
+        allow=convert.allow(spec["artifacts"]),
         cache_bytes=convert.cache_bytes(spec["artifacts"]),
         paused=spec["paused"],
         recommend_only=spec["recommendOnly"],

@@ -131,6 +131,8 @@ class ServingPool:
     metrics: MetricsSource = MetricsSource()
     adapter_cache: AdapterCache = AdapterCache()
     claims: tuple[str, ...] = ()
+    allow: tuple[str, ...] | None = None
+    """Prefixes of the URIs that artifacts may have; None allows all."""
     cache_bytes: int | None = None
     paused: bool = False
     recommend_only: bool = False

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from phalanx_contract.conditions import Reason
 from phalanx_contract.limits import MAX_ADAPTERS, MAX_ENSEMBLES
 from phalanx_operator.api.issues import SpecError
-from phalanx_operator.api.meaning import claim_of
+from phalanx_operator.api.locations import claim_of, is_allowed
 from phalanx_operator.api.types import Meta, ServingPool, StudentEnsemble, TenantAdapter
+
+_SHOWN: Final = 4
+"""Allowed places that a message lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ def judge_ensemble(ensemble: StudentEnsemble, pool: ServingPool | None) -> Verdi
     if pool is None:
         message = f"spec.pool: there is no valid ServingPool {ensemble.pool!r} in {ensemble.meta.key.namespace}"
         return Verdict(Reason.POOL_NOT_FOUND, f"{message}; create it, or name another")
-    return _claim(ensemble.artifact.uri, pool)
+    return _artifact(ensemble.artifact.uri, pool)
 
 
 def judge_ensembles(ensembles: Iterable[StudentEnsemble], pool: ServingPool | None) -> dict[str, Verdict]:
@@ -98,12 +102,25 @@ def _judge_adapter(
     if adapter.api_key_secret is not None and adapter.api_key_secret not in secrets:
         message = f"spec.apiKeySecret.name: there is no Secret {adapter.api_key_secret!r} with the key apiKey"
         return Verdict(Reason.SECRET_NOT_FOUND, f"{message}; create it")
-    return _claim(adapter.artifact.uri, pool)
+    return _artifact(adapter.artifact.uri, pool)
 
 
-def _claim(uri: str, pool: ServingPool | None) -> Verdict:
+def _artifact(uri: str, pool: ServingPool | None) -> Verdict:
+    """Whether the pool lets its workers read there, and whether they can."""
+    if pool is None:
+        return VALID
+    name = pool.meta.key.name
+    if pool.allow is not None and not is_allowed(uri, pool.allow):
+        message = f"spec.artifact.uri: {uri} is not below what the pool {name!r} allows ({_listed(pool.allow)})"
+        step = "move the artifact there, or have its place added to spec.artifacts.allow of the pool"
+        return Verdict(Reason.ARTIFACT_NOT_ALLOWED, f"{message}; {step}")
     claim = claim_of(uri)
-    if claim is None or pool is None or claim in pool.claims:
+    if claim is None or claim in pool.claims:
         return VALID
     message = f"spec.artifact.uri: the claim {claim!r} is not mounted; add it to spec.artifacts.claims of the pool"
-    return Verdict(Reason.CLAIM_NOT_MOUNTED, f"{message} {pool.meta.key.name!r}")
+    return Verdict(Reason.CLAIM_NOT_MOUNTED, f"{message} {name!r}")
+
+
+def _listed(prefixes: Sequence[str]) -> str:
+    shown = ", ".join(prefixes[:_SHOWN]) or "nothing"
+    return f"{shown} and {len(prefixes) - _SHOWN} more" if len(prefixes) > _SHOWN else shown

@@ -129,6 +129,25 @@ def test_a_mounted_claim_is_accepted():
     assert judge_ensembles([ensemble], pool)["a"].accepted
 
 
+def test_an_artifact_from_elsewhere_is_refused_with_the_place_and_the_next_step():
+    pool = parse_pool(objects.pool(artifacts={"allow": ["s3://models/team-a", "pvc://models"], "claims": ["models"]}))
+    refusal = judge_ensembles([model("a")], pool)["a"]
+    assert refusal.reason is Reason.ARTIFACT_NOT_ALLOWED
+    for words in ("spec.artifact.uri: file:///models/sentiment", "s3://models/team-a, pvc://models", "artifacts.allow"):
+        assert words in refusal.message
+    inside = model("a", artifact={"uri": "pvc://models/a", "digest": DIGEST})
+    assert judge_ensembles([inside], pool)["a"].accepted
+    tenants = [tenant("x"), tenant("y", artifact={"uri": "s3://models/team-a/y", "digest": DIGEST})]
+    verdicts = judge_adapters(tenants, pool=pool, ensembles={"sentiment": VALID}, secrets=())
+    assert [verdicts[name].reason for name in "xy"] == [Reason.ARTIFACT_NOT_ALLOWED, Reason.VALID]
+
+
+def test_a_pool_that_allows_nothing_says_so_and_one_without_a_list_allows_everything():
+    closed, opened = (parse_pool(objects.pool(artifacts=artifacts)) for artifacts in ({"allow": []}, {}))
+    assert "(nothing)" in judge_ensembles([model("a")], closed)["a"].message
+    assert judge_ensembles([model("a")], opened)["a"].accepted
+
+
 @pytest.mark.parametrize(
     ("adapter", "reason", "says"),
     [

@@ -14,7 +14,7 @@ from phalanx_operator.api.schema.fields import (
     string,
     strings_by_name,
 )
-from phalanx_operator.api.schema.shared import NAME
+from phalanx_operator.api.schema.shared import NAME, PREFIX
 
 
 def spec() -> Schema:
@@ -176,6 +176,14 @@ def _artifacts() -> Schema:
                 "PersistentVolumeClaims in the pool's namespace, mounted read-only; pvc://CLAIM/PATH reads from them.",
                 string("Name of a claim.", pattern=NAME),
                 longest=16,
+                kind="set",
+            ),
+            "allow": array(
+                "Where artifacts of ensembles and adapters may lie: each entry allows what lies at or below it, as in "
+                "s3://models/team-a, pvc://models, https://models.example or, for every host, https://. What is not "
+                "listed is refused. When left out, everything that a worker can read is allowed.",
+                string("A URI; whole segments of its path count.", pattern=PREFIX, length=(5, 2048)),
+                longest=64,
                 kind="set",
             ),
             "cacheSize": quantity(

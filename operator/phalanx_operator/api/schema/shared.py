@@ -12,6 +12,7 @@ SCHEMES: Final = ("file", "pvc", "http", "https", "s3", "gs")
 
 DIGEST: Final = r"^sha256:[0-9a-f]{64}$"
 URI: Final = rf"^({'|'.join(SCHEMES)})://\S+$"
+PREFIX: Final = rf"^({'|'.join(SCHEMES)})://\S*$"
 _LABEL: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 NAME: Final = rf"^{_LABEL}(\.{_LABEL})*$"
 POOL_NAME: Final = r"^[a-z]([-a-z0-9]*[a-z0-9])?$"
