@@ -20,7 +20,7 @@ _ROOT_MARK: Final = "operator/phalanx_operator/api/schema"
     help="The repository; the working directory when left out.",
 )
 def command(write: bool, root: Path) -> None:
-    """Write or check the files that are generated from the code (CRDs, their chart copies, the field reference)."""
+    """Write or check the files that are generated from the code (CRDs, dashboard, alert rules, references)."""
     if not (root / _ROOT_MARK).is_dir():
         raise click.UsageError(f"{root.resolve()} is no checkout of phalanx; run this at its root or give --root")
     wanted = _generated()
@@ -39,8 +39,9 @@ def command(write: bool, root: Path) -> None:
 def _generated() -> dict[str, str]:
     from phalanx_operator.api.schema.reference import reference
     from phalanx_operator.api.schema.text import files
+    from phalanx_operator.monitoring.files import files as monitoring
 
-    return files() | {"docs/reference.md": reference()}
+    return files() | {"docs/reference.md": reference()} | monitoring()
 
 
 def _write(root: Path, wanted: dict[str, str]) -> None:

@@ -21,8 +21,10 @@ from phalanx_operator.handlers.health import serve_health
 from phalanx_operator.handlers.resync import resync_forever
 from phalanx_operator.handlers.watch import PLURALS, Watch, register
 from phalanx_operator.reconcile.backoff import Backoff
+from phalanx_operator.reconcile.census import Census
 from phalanx_operator.reconcile.loop import Loop
 from phalanx_operator.reconcile.pool import Reconciler
+from phalanx_operator.reconcile.tally import REGISTRY
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +65,9 @@ async def operate(options: Options, *, stop: asyncio.Event) -> None:
         if versions is None:
             return
         cluster = KubernetesCluster(api, policy_api=versions.policy_api)
+        census = Census(cluster.store)
+        REGISTRY.register(census)
+        stack.callback(REGISTRY.unregister, census)
         reconciler = Reconciler(cluster, session=session, clock=time.time, versions=versions)
         loops.append(Loop(cluster, reconciler, time.time))
         await _run(cluster, loops[0], options, stop=stop, started=started)
