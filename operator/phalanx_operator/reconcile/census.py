@@ -41,7 +41,7 @@ REPLICAS: Final = Metric(
     name="phalanx_operator_replicas",
     kind="gauge",
     labels=("namespace", "pool", "state"),
-    help="Workers of a pool: those that the spec asks for, those that are present, those that are ready.",
+    help="Workers of a pool: those that are wanted, those that are present, those that are ready.",
 )
 ADAPTERS: Final = Metric(
     name="phalanx_operator_adapters",
@@ -104,9 +104,10 @@ def _decisions(obj: Manifest) -> Iterator[_Row]:
 
 def _replicas(pool: Manifest) -> Iterator[_Row]:
     key, status = ref_of(pool).key, _status(pool)
-    asked = (pool["spec"].get("replicas") or {}).get("count", 1)
-    states = {"asked": asked, "present": status.get("replicas"), "ready": status.get("readyReplicas")}
-    yield from (((key.namespace, key.name, state), float(count or 0)) for state, count in states.items())
+    fields = {"wanted": "wanted", "present": "replicas", "ready": "readyReplicas"}
+    for state, field in fields.items():
+        if field in status:
+            yield (key.namespace, key.name, state), float(status[field])
 
 
 def _adapters(adapters: list[Manifest]) -> Iterator[_Row]:

@@ -41,7 +41,9 @@ def test_an_objective_that_makes_no_sense_is_left_out_and_breaks_nothing():
 
 def test_conditions_that_fail_or_are_unknown_are_zero_and_carry_their_reason():
     objects = [
-        with_status(pool(), condition("MetricsAvailable", "False", "MetricsStale"), replicas=3, readyReplicas=2),
+        with_status(
+            pool(), condition("MetricsAvailable", "False", "MetricsStale"), wanted=4, replicas=3, readyReplicas=2
+        ),
         with_status(ensemble(), condition("Ready", "True", "Serving"), condition("Loaded", "Unknown", "NoWorkers")),
     ]
     assert values(objects, census.CONDITION) == {
@@ -49,7 +51,7 @@ def test_conditions_that_fail_or_are_unknown_are_zero_and_carry_their_reason():
         ("default", "StudentEnsemble", "sentiment", "Ready", "Serving"): 1,
         ("default", "StudentEnsemble", "sentiment", "Loaded", "NoWorkers"): 0,
     }
-    states = {"asked": 1, "present": 3, "ready": 2}
+    states = {"wanted": 4, "present": 3, "ready": 2}
     assert values(objects, census.REPLICAS) == {("default", "gpus", state): n for state, n in states.items()}
 
 
@@ -76,6 +78,6 @@ def test_adapters_are_counted_by_ensemble_and_reason_and_never_listed():
 def test_what_is_deleted_is_gone_at_the_next_scrape():
     store = Store([with_status(pool(), replicas=1)])
     families = Census(store)
-    assert sum(len(family.samples) for family in families.collect()) == 3
+    assert sum(len(family.samples) for family in families.collect()) == 1
     store.remove(Ref("ServingPool", ref_of(pool()).key))
     assert sum(len(family.samples) for family in families.collect()) == 0

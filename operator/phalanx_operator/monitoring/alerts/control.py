@@ -6,6 +6,7 @@ from typing import Final
 
 from phalanx_contract import metrics as worker
 from phalanx_contract.conditions import ConditionType
+from phalanx_operator.decide.types import DecisionReason
 from phalanx_operator.monitoring.alerts.alert import Alert
 from phalanx_operator.monitoring.promql import increase, select
 from phalanx_operator.monitoring.series import ROUND_SECONDS, ROUNDS
@@ -14,7 +15,7 @@ from phalanx_operator.reconcile import census
 _WHO: Final = "{{ $labels.namespace }}/{{ $labels.name }}"
 
 
-_OFF: Final = "max by (namespace, pool) (" + select(census.REPLICAS, 'state="asked"') + ") == 0"
+_OFF: Final = "max by (namespace, pool) (" + select(census.REPLICAS, 'state="wanted"') + ") == 0"
 _SWITCHED_OFF: Final = f'label_replace({_OFF}, "name", "$1", "pool", "(.+)")'
 """Pools that are scaled to 0 on purpose."""
 _NO_WORKERS: Final = "NoWorkers|Workers.+"
@@ -47,6 +48,21 @@ ALERTS: Final = (
             "(docs/conditions.md).",
             "`WorkersUnschedulable`: free a GPU or add nodes. `WorkersCrashing`: `kubectl logs POD --previous`.",
             "No pods at all: the Deployment's events tell of quota or admission: `kubectl describe deployment POOL`.",
+        ),
+    ),
+    Alert(
+        name="PhalanxPoolAtMaximum",
+        expr="max by (namespace, name) (" + select(census.DECISION, f'reason="{DecisionReason.AT_MAX_REPLICAS}"') + ") "
+        "== 1",
+        hold="30m",
+        severity="warning",
+        summary=f"Pool {_WHO} needs more workers than it may have",
+        description=f"For 30 minutes the load of {_WHO} has needed more workers than spec.replicas.max; meanwhile "
+        "students stay "
+        "dropped. See the numbers: kubectl phalanx recommend pool/{{ $labels.name }} -n {{ $labels.namespace }}",
+        steps=(
+            "Raise `spec.replicas.max`, if there are GPUs to be had.",
+            "Or leave it: answers stay within the accuracy budget, and what that cannot pay for is refused with 429.",
         ),
     ),
     Alert(

@@ -36,10 +36,13 @@ PANELS: Final = (
         width=6,
     ),
     Panel(
-        title="Tokens admitted",
+        title="Tokens offered and admitted",
         description="Tokens in a second: what load is measured in, since texts differ in length.",
         unit="short",
-        queries=(Query(expr=rate_of(worker.TOKENS), legend=NAMED),),
+        queries=(
+            Query(expr=rate_of(worker.OFFERED_TOKENS), legend=f"offered {NAMED}"),
+            Query(expr=rate_of(worker.TOKENS), legend=f"admitted {NAMED}"),
+        ),
     ),
     Panel(
         title="Wait for a batch",

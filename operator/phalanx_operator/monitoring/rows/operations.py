@@ -16,7 +16,7 @@ _BY_POOL: Final = "namespace, pool"
 PANELS: Final = (
     Panel(
         title="Workers",
-        description="Workers of each pool that are there, and those that are ready.",
+        description="Workers of each pool: wanted, present, ready.",
         unit="short",
         queries=(
             Query(
