@@ -12,6 +12,13 @@ from tests.binaries import REPOSITORY, need
 
 CHART: Final = REPOSITORY / "helm" / "phalanx-operator"
 FULL_VALUES: Final = Path(__file__).parent / "full-values.yaml"
+VALUES: Final[dict[str, tuple[str | Path, ...]]] = {
+    "default": (),
+    "full": ("--values", FULL_VALUES),
+    "namespaced": ("--set", "watchNamespaces[0]=models"),
+    "bare": ("--set", "crds.install=false,rbac.create=false,serviceAccount.create=false,metrics.enabled=false"),
+}
+"""Arguments of helm by what they stand for; what holds of the chart holds with each."""
 
 
 def helm(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

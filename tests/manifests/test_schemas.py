@@ -1,0 +1,48 @@
+"""Every manifest fits the schemas of current Kubernetes releases, unknown fields refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.chart.rendering import VALUES, render
+from tests.manifests.schemas import VERSIONS, faults
+from tests.manifests.sources import FILES, POOLS, built, documents
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("values", VALUES)
+def test_what_the_chart_renders(values, version):
+    objects = render(*VALUES[values], "--kube-version", version)
+    assert [fault for item in objects for fault in faults(item, version=version)] == []
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("pool", POOLS)
+def test_what_the_operator_builds(pool, version):
+    assert [fault for item in built(pool) for fault in faults(item, version=version)] == []
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_lies_in_crds_and_examples(version):
+    found = list(documents())
+    assert len({name for name, _ in found}) == len(FILES)
+    assert [f"{name}: {fault}" for name, item in found for fault in faults(item, version=version)] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "value", "says"),
+    [
+        ("Deployment", ("spec", "typo"), 1, "typo"),
+        ("Deployment", ("spec", "replicas"), "one", "spec.replicas"),
+        ("PodDisruptionBudget", ("apiVersion",), "policy/v1beta1", "not served"),
+        ("Service", ("spec", "ports"), {}, "spec.ports"),
+    ],
+)
+def test_a_wrong_manifest_is_found(kind, path, value, says):
+    manifest = next(item for item in built("full") if item["kind"] == kind)
+    node = manifest
+    for step in path[:-1]:
+        node = node[step]
+    node[path[-1]] = value
+    (fault,) = faults(manifest, version=VERSIONS[-1])
+    assert says in fault
