@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from phalanx_operator.api.types import Key, Manifest
 
@@ -25,11 +27,26 @@ def ref_of(obj: Manifest) -> Ref:
     return Ref(obj["kind"], Key(meta.get("namespace") or "default", meta["name"]))
 
 
+REFERENCES: Final[Mapping[str, str]] = {"StudentEnsemble": "pool", "TenantAdapter": "ensemble"}
+"""The field of the spec in which a kind names what it belongs to, in its own namespace."""
+
+
+def named_by(obj: Manifest) -> Key | None:
+    """What an object belongs to, by the name in its spec, if it is a name at all."""
+    field = REFERENCES.get(obj["kind"])
+    name = (obj.get("spec") or {}).get(field) if field else None
+    return Key(ref_of(obj).key.namespace, name) if isinstance(name, str) else None
+
+
 class Store:
-    """Objects by kind and name. Whoever takes one out must not change it."""
+    """Objects by kind and name, and by what they belong to: a pool finds its ensembles without looking at all others'.
+
+    Whoever takes an object out must not change it.
+    """
 
     def __init__(self, objects: Iterable[Manifest] = ()) -> None:
         self._objects: dict[str, dict[Key, Manifest]] = {}
+        self._belonging: defaultdict[tuple[str, Key], set[Key]] = defaultdict(set)
         for obj in objects:
             self.put(obj)
 
@@ -39,11 +56,28 @@ class Store:
     def put(self, obj: Manifest) -> None:
         """Remember an object as it is now."""
         ref = ref_of(obj)
-        self._objects.setdefault(ref.kind, {})[ref.key] = obj
+        found = self._objects.setdefault(ref.kind, {})
+        before, owner = found.get(ref.key), named_by(obj)
+        if before is None or named_by(before) != owner:
+            self._part(ref, before)
+            if owner is not None:
+                self._belonging[ref.kind, owner].add(ref.key)
+        found[ref.key] = obj
 
     def remove(self, ref: Ref) -> Manifest | None:
         """Forget an object; returns what it was."""
-        return self._objects.get(ref.kind, {}).pop(ref.key, None)
+        gone = self._objects.get(ref.kind, {}).pop(ref.key, None)
+        self._part(ref, gone)
+        return gone
+
+    def _part(self, ref: Ref, before: Manifest | None) -> None:
+        """Take an object out of what it belonged to."""
+        owner = None if before is None else named_by(before)
+        if owner is not None:
+            members = self._belonging[ref.kind, owner]
+            members.discard(ref.key)
+            if not members:
+                del self._belonging[ref.kind, owner]
 
     def get(self, ref: Ref) -> Manifest | None:
         """One object, or None."""
@@ -55,15 +89,10 @@ class Store:
         keys = (key for key in found if namespace is None or key.namespace == namespace)
         return [found[key] for key in sorted(keys, key=str)]
 
-    def replace(self, kind: str, objects: Iterable[Manifest]) -> Iterator[Manifest]:
-        """Make `objects` all that there is of a kind; yields those that are gone or differ from before."""
-        before = self._objects.get(kind, {})
-        now = {ref_of(obj).key: obj for obj in objects}
-        self._objects[kind] = now
-        for key in before.keys() | now.keys():
-            old, new = before.get(key), now.get(key)
-            if version_of(old) != version_of(new):
-                yield new or old or {}
+    def belonging_to(self, kind: str, owner: Key) -> list[Manifest]:
+        """The objects of a kind that name this one as what they belong to, sorted by name."""
+        found = self._objects.get(kind, {})
+        return [found[key] for key in sorted(self._belonging.get((kind, owner), ()), key=str)]
 
 
 def version_of(obj: Manifest | None) -> str:

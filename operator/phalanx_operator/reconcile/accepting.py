@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from phalanx_contract.plan import ApiKey
@@ -11,10 +12,14 @@ from phalanx_operator.api.issues import SpecError
 from phalanx_operator.api.parse import parse_adapter, parse_ensemble, parse_pool
 from phalanx_operator.api.types import Manifest, ServingPool, StudentEnsemble, TenantAdapter
 from phalanx_operator.decide.accept import VALID, Verdict, judge_adapters, judge_ensembles, refused
+from phalanx_operator.observe.store import ref_of
 from phalanx_operator.reconcile.gather import Gathered
+from phalanx_operator.reconcile.memo import Shelf
 
 Spec = TypeVar("Spec", ServingPool, StudentEnsemble, TenantAdapter)
 Parse = Callable[[Mapping[str, Any]], Spec]
+Readings = Shelf[ServingPool | StudentEnsemble | TenantAdapter | Verdict]
+"""Specs as they were read, or the verdict on one that could not be, for each object."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,13 +39,17 @@ class Accepted:
         return [each for name, each in self.ensembles.items() if self.verdicts[name].accepted]
 
 
-def accept(gathered: Gathered, keys: Mapping[str, ApiKey]) -> Accepted:
-    """Read and judge every resource of a pool by itself: a bad one takes no other with it."""
-    pools, bad_pool = _read([gathered.pool], parse_pool)
+def accept(gathered: Gathered, keys: Mapping[str, ApiKey], readings: Readings) -> Accepted:
+    """Read and judge every resource of a pool by itself: a bad one takes no other with it.
+
+    What was read before and has not changed is taken from `readings`, which then holds these resources alone.
+    """
+    readings.keep(ref_of(obj) for obj in (gathered.pool, *gathered.ensembles, *gathered.adapters))
+    pools, bad_pool = _read([gathered.pool], parse_pool, readings)
     pool = next(iter(pools.values()), None)
-    ensembles, bad_ensembles = _read(gathered.ensembles, parse_ensemble)
+    ensembles, bad_ensembles = _read(gathered.ensembles, parse_ensemble, readings)
     verdicts = judge_ensembles(ensembles.values(), pool) | bad_ensembles
-    adapters, bad_adapters = _read(gathered.adapters, parse_adapter)
+    adapters, bad_adapters = _read(gathered.adapters, parse_adapter, readings)
     judged = judge_adapters(adapters.values(), pool=pool, ensembles=verdicts, secrets=keys.keys())
     return Accepted(
         pool=pool,
@@ -52,13 +61,30 @@ def accept(gathered: Gathered, keys: Mapping[str, ApiKey]) -> Accepted:
     )
 
 
-def _read(objects: Iterable[Manifest], parse: Parse[Spec]) -> tuple[dict[str, Spec], dict[str, Verdict]]:
+def _read(
+    objects: Iterable[Manifest], parse: Parse[Spec], readings: Readings
+) -> tuple[dict[str, Spec], dict[str, Verdict]]:
     """Specs by name, and verdicts on those that could not be read."""
     specs: dict[str, Spec] = {}
     verdicts: dict[str, Verdict] = {}
     for obj in objects:
-        try:
-            specs[obj["metadata"]["name"]] = parse(obj)
-        except SpecError as error:
-            verdicts[obj["metadata"]["name"]] = refused(error)
+        found = readings.of(ref_of(obj), _inputs(obj), partial(_parsed, obj, parse))
+        if isinstance(found, Verdict):
+            verdicts[obj["metadata"]["name"]] = found
+        else:
+            specs[obj["metadata"]["name"]] = found  # type: ignore[assignment]
     return specs, verdicts
+
+
+def _parsed(obj: Manifest, parse: Parse[Spec]) -> Spec | Verdict:
+    try:
+        return parse(obj)
+    except SpecError as error:
+        return refused(error)
+
+
+def _inputs(obj: Manifest) -> tuple[object, ...]:
+    """All that a spec is read from: neither status nor versions."""
+    meta = obj["metadata"]
+    named = (meta.get(key) for key in ("uid", "generation", "creationTimestamp", "deletionTimestamp", "labels"))
+    return obj.get("spec"), *named

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Any
-
-from phalanx_operator.api.types import Manifest
 
 
 def contains(live: Any, wanted: Any) -> bool:
@@ -23,8 +19,3 @@ def contains(live: Any, wanted: Any) -> bool:
             and all(contains(have, want) for have, want in zip(live, wanted, strict=True))
         )
     return bool(live == wanted)
-
-
-def fingerprint(manifest: Manifest) -> str:
-    """A hash of a manifest's content."""
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()

@@ -35,11 +35,7 @@ async def gather(cluster: Cluster, key: Key) -> Gathered | None:
     if pool is None or "deletionTimestamp" in pool["metadata"]:
         return None
     ensembles = [obj for obj in ensembles_of(key, cluster.store) if "deletionTimestamp" not in obj["metadata"]]
-    adapters = [
-        obj
-        for obj in adapters_of(ensembles, key.namespace, cluster.store)
-        if "deletionTimestamp" not in obj["metadata"]
-    ]
+    adapters = [obj for obj in adapters_of(ensembles, cluster.store) if "deletionTimestamp" not in obj["metadata"]]
     children, pods, secrets = await asyncio.gather(
         cluster.children(key),
         cluster.pods(key),

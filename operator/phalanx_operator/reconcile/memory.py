@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from phalanx_contract.plan import Plan
+from phalanx_contract.plan import Plan, PlanHash
+from phalanx_operator.api.types import Manifest
 from phalanx_operator.decide.types import ExitsState, Observation, ReplicasState, StudentsState
+from phalanx_operator.decide.view import PoolView
 from phalanx_operator.observe.scrape import Scraper
 from phalanx_operator.observe.store import Ref
+from phalanx_operator.reconcile.accepting import Readings
+from phalanx_operator.reconcile.memo import Memo, Shelf
 
 RECENT_PLANS: Final = 8
 """Plans that are remembered: a worker that is some behind still serves what did not change since."""
@@ -22,17 +26,34 @@ class EnsembleMemory:
     exits: ExitsState
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Applied:
-    """When a child was written last (s), and with what content."""
+    """What was written last as a child, when (s), and the live version of it that was found to be right."""
 
-    fingerprint: str
+    manifest: Manifest
     at: float
+    right: str = ""
+
+
+@dataclass(slots=True)
+class Kept:
+    """Results of the pure steps of a round, for the next round that finds the same."""
+
+    readings: Readings = field(default_factory=Shelf)
+    plan: Memo[Plan] = field(default_factory=Memo)
+    packed: Memo[tuple[PlanHash, list[dict[str, bytes]]]] = field(default_factory=Memo)
+    served: Memo[tuple[PlanHash, Plan] | None] = field(default_factory=Memo)
+    children: Memo[list[Manifest]] = field(default_factory=Memo)
+    view: Memo[PoolView] = field(default_factory=Memo)
+    told: object = None
+    """What the adapters' statuses that were written last came from."""
 
 
 @dataclass(slots=True)
 class PoolMemory:
     """One pool's. `observed_at` is when metrics were read last; `plans` has the latest last."""
+
+    kept: Kept = field(default_factory=Kept)
 
     ensembles: dict[str, EnsembleMemory] = field(default_factory=dict)
     replicas: ReplicasState = field(default_factory=ReplicasState)

@@ -9,15 +9,15 @@ go on. A round that fails half-way is simply done again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import aiohttp
 
-from phalanx_contract.plan import ApiKey, Plan
+from phalanx_contract.plan import ApiKey, Plan, PlanHash
 from phalanx_contract.wire import pack
 from phalanx_contract.worker import LoadState
-from phalanx_operator.api.types import Key, ServingPool
+from phalanx_operator.api.types import Key, Manifest, ServingPool
 from phalanx_operator.build import Versions, build_pool
 from phalanx_operator.decide.plan import compose_plan
 from phalanx_operator.decide.types import Decision, ReplicasState, WorkerView
@@ -42,6 +42,8 @@ logger = logging.getLogger(__name__)
 
 UNSETTLED_S: Final = 1.0
 """How soon to look again while workers start or do not serve the current plan yet."""
+QUIET_S: Final = 60.0
+"""How soon to look again where no worker could answer: an event comes first if one starts."""
 GONE_S: Final = 3600.0
 """A pool that does not exist needs no rounds; its next event wakes the task."""
 
@@ -70,13 +72,15 @@ class Reconciler:
             self.forget(key)
             return GONE_S
         api_keys = keys.api_keys(gathered.secrets)
-        accepted = accept(gathered, api_keys)
+        memory = self._memories.setdefault(key, PoolMemory())
+        accepted = accept(gathered, api_keys, memory.kept.readings)
         if accepted.pool is None:
             await publish(self._cluster, reports_of_bad_pool(gathered, accepted, now=self._clock()))
             return GONE_S
-        memory = self._memories.setdefault(key, PoolMemory())
         view = await self._serve(gathered, accepted, accepted.pool, api_keys, memory)
         interval_s = accepted.pool.metrics.interval_s
+        if not targets(gathered.pods):
+            return max(QUIET_S, interval_s)
         return interval_s if _settled(view) else min(UNSETTLED_S, interval_s)
 
     async def _serve(
@@ -94,11 +98,15 @@ class Reconciler:
         now = self._clock()
         remember(gathered.ensembles, memory, now=now)
         decided = decide_cuts(pool, accepted.served, workers, observation, memory, now=now)
-        plan = _compose(pool, accepted, decided, keys.by_adapter(list(accepted.adapters.values()), api_keys))
+        plan = _compose(pool, accepted, decided, keys.by_adapter(list(accepted.adapters.values()), api_keys), memory)
         deployment = gathered.child("Deployment", pool.meta.key.name)
         replicas = decide_count(pool, deployment, workers, decided, observation, memory, now=now)
         view = await self._act(gathered, pool, plan, replicas, workers, memory)
-        await publish(self._cluster, reports(Round(gathered, accepted, view, decided, replicas, observation, now)))
+        # Tenants are many, and what is said of them follows from these alone.
+        told = (view, accepted.adapters, accepted.adapter_verdicts, gathered.adapters)
+        done = Round(gathered, accepted, view, decided, replicas, observation, now)
+        await publish(self._cluster, reports(done, adapters=told != memory.kept.told))
+        memory.kept.told = told
         return view
 
     async def _workers(self, gathered: Gathered) -> list[WorkerView]:
@@ -115,34 +123,54 @@ class Reconciler:
         memory: PoolMemory,
     ) -> PoolView:
         """Deliver the plan, unless the pool is paused: then the one that is there stays the current one."""
-        plan_hash, files = pack(plan)
-        served = served_plan(gathered.children)
+        kept = memory.kept
+        plan_hash, files = kept.packed.of((plan,), lambda: pack(plan))
+        config_maps = [child for child in gathered.children if child["kind"] == "ConfigMap"]
+        served = kept.served.of(config_maps, lambda: served_plan(config_maps))
         if served is not None:
             memory.keep(*served)
         if pool.paused:
             plan_hash, plan = served or (plan_hash, plan)
         else:
             count = written(pool, gathered.child("Deployment", pool.meta.key.name), replicas)
-            wanted = build_pool(pool, plan_files=files, plan_hash=plan_hash, replicas=count, versions=self._versions)
+            wanted = kept.children.of((pool, plan_hash, count), lambda: self._build(pool, files, plan_hash, count))
             await write_children(self._cluster, gathered, wanted, memory.applied, now=self._clock())
             await touch_pods(self._cluster, gathered.pods, workers, plan_hash)
             memory.keep(plan_hash, plan)
-        return PoolView.of(
-            wanted=replicas.state.count, workers=workers, plan=plan, plan_hash=plan_hash, recent=memory.plans
+        return kept.view.of(
+            (replicas.state.count, workers, plan_hash, list(memory.plans)),
+            lambda: PoolView.of(
+                wanted=replicas.state.count, workers=workers, plan=plan, plan_hash=plan_hash, recent=memory.plans
+            ),
         )
+
+    def _build(
+        self, pool: ServingPool, files: Sequence[Mapping[str, bytes]], plan_hash: PlanHash, count: int | None
+    ) -> list[Manifest]:
+        return build_pool(pool, plan_files=files, plan_hash=plan_hash, replicas=count, versions=self._versions)
 
 
 def _compose(
-    pool: ServingPool, accepted: Accepted, decided: Mapping[str, Decided], api_keys: Mapping[str, ApiKey]
+    pool: ServingPool,
+    accepted: Accepted,
+    decided: Mapping[str, Decided],
+    api_keys: Mapping[str, ApiKey],
+    memory: PoolMemory,
 ) -> Plan:
-    return compose_plan(
-        pool,
-        ensembles=accepted.ensembles.values(),
-        adapters=accepted.adapters.values(),
-        verdicts=accepted.verdicts,
-        adapter_verdicts=accepted.adapter_verdicts,
-        cuts={name: each.cut for name, each in decided.items()},
-        api_keys=api_keys,
+    cuts = {name: each.cut for name, each in decided.items()}
+    ensembles, adapters = accepted.ensembles, accepted.adapters
+    verdicts, adapter_verdicts = accepted.verdicts, accepted.adapter_verdicts
+    return memory.kept.plan.of(
+        (pool, ensembles, adapters, verdicts, adapter_verdicts, cuts, api_keys),
+        lambda: compose_plan(
+            pool,
+            ensembles=ensembles.values(),
+            adapters=adapters.values(),
+            verdicts=verdicts,
+            adapter_verdicts=adapter_verdicts,
+            cuts=cuts,
+            api_keys=api_keys,
+        ),
     )
 
 

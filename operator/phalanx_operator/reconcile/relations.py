@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from phalanx_operator.api.types import Key, Manifest
-from phalanx_operator.observe.store import Ref, Store, ref_of
+from phalanx_operator.observe.store import Ref, Store, named_by, ref_of
 
 
 def pools_of(obj: Manifest, store: Store) -> frozenset[Key]:
@@ -17,21 +17,21 @@ def pools_of(obj: Manifest, store: Store) -> frozenset[Key]:
     ref = ref_of(obj)
     if ref.kind == "ServingPool":
         return frozenset({ref.key})
-    if ref.kind == "StudentEnsemble":
-        return _named(obj, "pool")
-    ensembles = (store.get(Ref("StudentEnsemble", key)) for key in _named(obj, "ensemble"))
-    return frozenset(key for ensemble in ensembles if ensemble is not None for key in _named(ensemble, "pool"))
+    owner: Key | None = named_by(obj)
+    if ref.kind == "TenantAdapter" and owner is not None:
+        ensemble = store.get(Ref("StudentEnsemble", owner))
+        owner = None if ensemble is None else named_by(ensemble)
+    return frozenset() if owner is None else frozenset({owner})
 
 
 def ensembles_of(pool: Key, store: Store) -> list[Manifest]:
     """The ensembles that name this pool."""
-    return [obj for obj in store.all_of("StudentEnsemble", pool.namespace) if pool in _named(obj, "pool")]
+    return store.belonging_to("StudentEnsemble", pool)
 
 
-def adapters_of(ensembles: Iterable[Manifest], namespace: str, store: Store) -> list[Manifest]:
+def adapters_of(ensembles: Iterable[Manifest], store: Store) -> list[Manifest]:
     """The adapters that name one of these ensembles."""
-    keys = {ref_of(ensemble).key for ensemble in ensembles}
-    return [obj for obj in store.all_of("TenantAdapter", namespace) if keys & _named(obj, "ensemble")]
+    return [obj for each in ensembles for obj in store.belonging_to("TenantAdapter", ref_of(each).key)]
 
 
 def orphans(store: Store) -> list[Manifest]:
@@ -47,9 +47,3 @@ def _pool_exists(obj: Manifest, store: Store) -> bool:
 
 def _exists(store: Store) -> Any:
     return lambda key: store.get(Ref("ServingPool", key)) is not None
-
-
-def _named(obj: Manifest, field: str) -> frozenset[Key]:
-    """The key that `spec.<field>` names, if it is a name at all."""
-    name = (obj.get("spec") or {}).get(field)
-    return frozenset({Key(ref_of(obj).key.namespace, name)}) if isinstance(name, str) else frozenset()

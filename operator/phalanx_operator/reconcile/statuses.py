@@ -34,11 +34,13 @@ class Round:
     now: float
 
 
-def reports(done: Round) -> Iterator[Report]:
-    """A report on every resource of the pool."""
+def reports(done: Round, *, adapters: bool = True) -> Iterator[Report]:
+    """A report on every resource of the pool, on its adapters only if asked for."""
     yield _pool(done)
     yield from _each(done.gathered.ensembles, done.accepted.verdicts, lambda obj: _ensemble(done, obj), done.now)
-    yield from _each(done.gathered.adapters, done.accepted.adapter_verdicts, lambda obj: _adapter(done, obj), done.now)
+    if adapters:
+        verdicts = done.accepted.adapter_verdicts
+        yield from _each(done.gathered.adapters, verdicts, lambda obj: _adapter(done, obj), done.now)
 
 
 def reports_of_bad_pool(gathered: Gathered, accepted: Accepted, *, now: float) -> Iterator[Report]:

@@ -13,8 +13,8 @@ from phalanx_contract.runtime import ANNOTATION_PLAN
 from phalanx_operator.api.types import Key, Manifest
 from phalanx_operator.decide.types import WorkerView
 from phalanx_operator.errors import ClusterError
-from phalanx_operator.observe.store import Ref, ref_of
-from phalanx_operator.reconcile.drift import contains, fingerprint
+from phalanx_operator.observe.store import Ref, ref_of, version_of
+from phalanx_operator.reconcile.drift import contains
 from phalanx_operator.reconcile.gather import Gathered
 from phalanx_operator.reconcile.memory import Applied
 from phalanx_operator.reconcile.ports import Cluster
@@ -37,12 +37,12 @@ async def write_children(
     live = {ref_of(child): child for child in gathered.children}
     failures = []
     for manifest in wanted:
-        ref, content = ref_of(manifest), fingerprint(manifest)
-        if not _is_due(manifest, live.get(ref), applied.get(ref), content, now):
+        ref = ref_of(manifest)
+        if not _is_due(manifest, live.get(ref), applied.get(ref), now):
             continue
         try:
             await cluster.apply(manifest)
-            applied[ref] = Applied(content, now)
+            applied[ref] = Applied(manifest, now)
             logger.info("pool %s: applied %s", ref_of(gathered.pool).key, ref)
         except ClusterError as error:
             failures.append(error)
@@ -51,10 +51,15 @@ async def write_children(
         raise failures[0]
 
 
-def _is_due(manifest: Manifest, live: Manifest | None, before: Applied | None, content: str, now: float) -> bool:
-    if live is None or before is None or before.fingerprint != content:
+def _is_due(manifest: Manifest, live: Manifest | None, before: Applied | None, now: float) -> bool:
+    if live is None or before is None or before.manifest != manifest:
         return True
-    return not contains(live, manifest) and now - before.at >= REPEAT_S
+    if version_of(live) and version_of(live) == before.right:
+        return False
+    if contains(live, manifest):
+        before.right = version_of(live)
+        return False
+    return now - before.at >= REPEAT_S
 
 
 async def _delete_surplus(cluster: Cluster, live: dict[Ref, Manifest], wanted: set[Ref]) -> list[ClusterError]:

@@ -15,9 +15,10 @@ from phalanx_contract.conditions import Reason
 from phalanx_operator.api.types import Key
 from phalanx_operator.observe.store import Store
 from phalanx_operator.reconcile.backoff import Backoff
-from phalanx_operator.reconcile.drift import contains, fingerprint
+from phalanx_operator.reconcile.drift import contains
 from phalanx_operator.reconcile.feed import Feed
 from phalanx_operator.reconcile.keys import api_key_of
+from phalanx_operator.reconcile.memo import Memo, Shelf
 from phalanx_operator.reconcile.relations import orphans
 from phalanx_operator.reconcile.reporting import turns
 from phalanx_operator.reconcile.workers import worker_views
@@ -46,7 +47,6 @@ def test_a_changed_value_deep_inside_is_drift():
     assert contains({"spec": {"ports": [{"port": 8080, "protocol": "TCP"}], "type": "ClusterIP"}}, wanted)
     assert not contains({"spec": {"ports": [{"port": 8081}]}}, wanted)
     assert not contains({"spec": {"ports": []}}, wanted)
-    assert fingerprint(wanted) == fingerprint(copy.deepcopy(wanted)) != fingerprint({})
 
 
 @given(st.floats(0.01, 10), st.floats(1.5, 4), st.integers(1, 200))
@@ -184,3 +184,28 @@ def test_losing_readiness_and_failing_to_load_are_warnings_told_once():
 
 def test_keys_read_as_people_write_them():
     assert str(Key("default", "gpus")) == "default/gpus"
+
+
+def test_a_memo_computes_again_only_where_its_inputs_differ():
+    memo, computed = Memo[int](), []
+
+    def compute(value: int) -> int:
+        computed.append(value)
+        return value
+
+    results = [memo.of((value, {"name": value}), lambda value=value: compute(value)) for value in (1, 1, 2, 2, 1)]
+    assert (results, computed) == ([1, 1, 2, 2, 1], [1, 2, 1])
+
+
+def test_a_shelf_keeps_one_result_for_each_key_and_forgets_those_that_are_gone():
+    shelf, computed = Shelf[str](), []
+
+    def compute(text: str) -> str:
+        computed.append(text)
+        return text
+
+    for key, inputs in (("a", 1), ("b", 1), ("a", 1), ("a", 2)):
+        assert shelf.of(key, inputs, lambda text=f"{key}{inputs}": compute(text)) == f"{key}{inputs}"
+    assert computed == ["a1", "b1", "a2"]
+    shelf.keep(["b"])
+    assert len(shelf) == 1
