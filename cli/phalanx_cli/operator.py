@@ -23,6 +23,18 @@ import click
     envvar="PHALANX_WORKER_IMAGE",
     help="Image of the workers of pools that name none. Default: the one of this release.",
 )
+@click.option(
+    "--require-image-digest",
+    is_flag=True,
+    envvar="PHALANX_REQUIRE_IMAGE_DIGEST",
+    help="Refuse pools whose workers' image is not named by digest (NAME@sha256:...).",
+)
+@click.option(
+    "--own-namespace",
+    envvar="PHALANX_OWN_NAMESPACE",
+    default="",
+    help="Where this operator runs: network policies of pools let it through. Default: its labels, in any namespace.",
+)
 @click.option("--host", envvar="PHALANX_HOST", default="0.0.0.0", show_default=True, help="Address of the health port.")  # noqa: S104
 @click.option(
     "--port",
@@ -39,7 +51,15 @@ import click
     show_default=True,
     help="How much to log.",
 )
-def command(namespaces: tuple[str, ...], worker_image: str | None, host: str, port: int, log_level: str) -> None:
+def command(
+    namespaces: tuple[str, ...],
+    worker_image: str | None,
+    require_image_digest: bool,
+    own_namespace: str,
+    host: str,
+    port: int,
+    log_level: str,
+) -> None:
     """Run the operator: it serves ServingPools, StudentEnsembles and TenantAdapters.
 
     The cluster is found as kubectl finds it: KUBECONFIG, the pod's service account, or ~/.kube/config. Deleting
@@ -53,7 +73,14 @@ def command(namespaces: tuple[str, ...], worker_image: str | None, host: str, po
     from phalanx_operator.handlers.operate import Options, operate
 
     image = worker_image or f"phalanx-worker:{version('phalanx')}"
-    options = Options(worker_image=image, namespaces=namespaces, host=host, port=port)
+    options = Options(
+        worker_image=image,
+        namespaces=namespaces,
+        own_namespace=own_namespace,
+        image_by_digest=require_image_digest,
+        host=host,
+        port=port,
+    )
 
     async def run() -> None:
         stop = asyncio.Event()

@@ -46,6 +46,7 @@ class Reason(enum.StrEnum):
     SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 - a reason, not a password
     CLAIM_NOT_MOUNTED = "ClaimNotMounted"
     ARTIFACT_NOT_ALLOWED = "ArtifactNotAllowed"
+    IMAGE_NOT_PINNED = "ImageNotPinned"
     TOO_MANY = "TooMany"
     # Loaded, Available, PlanServed
     NO_WORKERS = "NoWorkers"

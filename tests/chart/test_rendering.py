@@ -78,6 +78,26 @@ def test_custom_resource_definitions_are_kept_on_uninstall_unless_told_otherwise
     assert policies("--set", "crds.install=false") == set()
 
 
+def test_images_by_digest_alone_are_asked_for_only_with_both_of_ones_own_named_so():
+    arguments = the("Deployment", render("--values", FULL_VALUES))["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert "--require-image-digest" in arguments
+    done = helm("template", "phalanx", CHART, "--set", "requireImageDigest=true")
+    assert done.returncode != 0
+    assert "requireImageDigest needs image.digest and workerImage.digest" in done.stderr
+
+
+def test_a_network_policy_lets_the_namespace_or_the_listed_peers_read_the_metrics():
+    assert of_kind("NetworkPolicy", render()) == []
+    own = the("NetworkPolicy", render("--set", "networkPolicy.enabled=true"))["spec"]
+    assert own["policyTypes"] == ["Ingress"]
+    assert own["ingress"] == [{"from": [{"podSelector": {}}], "ports": [{"protocol": "TCP", "port": 8081}]}]
+    full = the("NetworkPolicy", render("--values", FULL_VALUES))["spec"]
+    assert full["policyTypes"] == ["Ingress", "Egress"]
+    assert full["ingress"][0]["from"] == [
+        {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+    ]
+
+
 def test_optional_objects_appear_only_when_asked_for():
     assert of_kind("ServiceMonitor", render()) == []
     assert the("ServiceMonitor", render("--values", FULL_VALUES))["spec"]["endpoints"][0]["interval"] == "15s"

@@ -72,6 +72,9 @@ def test_no_object_of_the_schema_lets_unknown_keys_through():
         ("crds.install=maybe", "/crds/install"),
         ("metrics.serviceMonitor.interval=often", "/metrics/serviceMonitor/interval"),
         ("extraEnv[0].nam=A", "/extraEnv/0"),
+        ("networkPolicy.to[0]=A", "to"),
+        ("networkPolicy.from=everybody", "/networkPolicy/from"),
+        ("requireImageDigest=perhaps", "/requireImageDigest"),
     ],
 )
 def test_a_wrong_value_is_refused_by_its_path(setting, named):

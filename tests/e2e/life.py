@@ -53,6 +53,7 @@ async def live(scene: Scene) -> Written:
     await _scale(scene)
     await _change_the_plan(scene)
     await _shrink_the_plan(scene)
+    await _open_the_network(scene)
     await _fail(scene)
     await written.look(scene)
     await _end(scene)
@@ -64,7 +65,17 @@ def life_pool() -> Object:
     source = {"secretKeyRef": {"name": SECRET, "key": "storeToken"}}
     worker = resources.pool(POOL)["spec"]["worker"]
     env = [*worker["env"], {"name": "STORE_TOKEN", "valueFrom": source}]
-    return resources.pool(POOL, worker=worker | {"env": env}, replicas={"min": 0, "max": 2, "count": 1})
+    return resources.pool(
+        POOL,
+        worker=worker | {"env": env},
+        autoscaling="External",
+        replicas={"min": 0, "max": 2, "count": 1},
+        networkPolicy={
+            "mode": "Restricted",
+            "from": [{"podSelector": {"matchLabels": {"client": "yes"}}}],
+            "egress": [],
+        },
+    )
 
 
 async def _begin(scene: Scene) -> None:
@@ -133,13 +144,31 @@ async def _shrink_the_plan(scene: Scene) -> None:
     await eventually(gone, within_s=30)
 
 
-async def _fail(scene: Scene) -> None:
-    """A missing Secret is told in the tenant's condition, and in an event."""
-    await scene.patch("TenantAdapter", TENANT, {"apiKeySecret": {"name": "nowhere"}})
+async def _open_the_network(scene: Scene) -> None:
+    """A policy that nobody wants any more is taken away."""
+    path = f"/apis/networking.k8s.io/v1/namespaces/{scene.namespace}/networkpolicies/{POOL}"
+    assert (await scene.kube.get(path))["spec"]["policyTypes"] == ["Ingress", "Egress"]
+    await scene.patch("ServingPool", POOL, {"networkPolicy": {"mode": "Off"}})
 
+    async def gone() -> None:
+        if await scene.kube.find(path) is not None:
+            raise NotYet("the network policy is still there")
+
+    await eventually(gone, within_s=30)
+
+
+async def _fail(scene: Scene) -> None:
+    """A missing Secret and an artifact from elsewhere are told in conditions, and in events."""
+    await scene.patch("TenantAdapter", TENANT, {"apiKeySecret": {"name": "nowhere"}})
+    await _refused(scene, "TenantAdapter", TENANT, "SecretNotFound")
+    await scene.patch("ServingPool", POOL, {"artifacts": {"allow": ["s3://elsewhere"]}})
+    await _refused(scene, "StudentEnsemble", MODEL, "ArtifactNotAllowed")
+
+
+async def _refused(scene: Scene, kind: str, name: str, reason: str) -> None:
     async def told() -> None:
-        condition = await scene.condition("TenantAdapter", TENANT, "Accepted")
-        if condition["reason"] != "SecretNotFound":
+        condition = await scene.condition(kind, name, "Accepted")
+        if condition["reason"] != reason:
             raise NotYet(str(condition))
 
     await eventually(told, within_s=30)

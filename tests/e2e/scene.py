@@ -114,6 +114,7 @@ class Scene:
         groups = {
             "/api/v1": ("configmaps", "services", "serviceaccounts", "pods"),
             "/apis/apps/v1": ("deployments", "replicasets"),
+            "/apis/networking.k8s.io/v1": ("networkpolicies",),
             "/apis/policy/v1beta1": ("poddisruptionbudgets",),
         }
         if await self.kube.find("/apis/policy/v1") is not None:

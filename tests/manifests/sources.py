@@ -24,6 +24,15 @@ POOLS: Final = {
         "rollout": {"maxSurge": 1, "maxUnavailable": 0},
         "adapters": {"deviceSlots": 3},
         "artifacts": {"claims": ["models", "more"], "cacheSize": "1Gi", "allow": ["pvc://models"]},
+        "networkPolicy": {
+            "mode": "Restricted",
+            "from": [
+                {"podSelector": {}},
+                {"namespaceSelector": {"matchLabels": {"team": "search"}}, "podSelector": {"matchLabels": {"a": "b"}}},
+                {"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}},
+            ],
+            "egress": [{"to": [{"namespaceSelector": {}}], "ports": [{"protocol": "UDP", "port": 53}]}, {}],
+        },
         "worker": {
             "image": "own/worker:2",
             "imagePullPolicy": "Always",

@@ -23,6 +23,10 @@ end-to-end tests fail on a right that is missing, and on one that is not used (d
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [list, create, patch, delete]
+# A pool may ask for a policy, and later for none.
+- apiGroups: [networking.k8s.io]
+  resources: [networkpolicies]
+  verbs: [list, create, patch, delete]
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [list, create, patch]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from phalanx_operator.api.types import AdapterCache, MetricsSource, Replicas, Rollout, Worker
+from phalanx_operator.api.types import AdapterCache, MetricsSource, Network, Replicas, Rollout, Worker
 from phalanx_operator.api.units import parse_duration, parse_quantity
 
 
@@ -60,3 +60,13 @@ def cache_bytes(artifacts: Mapping[str, Any]) -> int | None:
     """Bound of the disk cache; None for no bound."""
     size = artifacts.get("cacheSize")
     return None if size is None else parse_quantity(size)
+
+
+def network(policy: Mapping[str, Any]) -> Network:
+    """Peers and rules are passed through as they are."""
+    sources, egress = policy.get("from"), policy.get("egress")
+    return Network(
+        restricted=policy["mode"] == "Restricted",
+        sources=None if sources is None else tuple(sources),
+        egress=None if egress is None else tuple(egress),
+    )

@@ -11,6 +11,7 @@ from typing import Any, Final
 from phalanx_contract.runtime import OPERATOR_ENV
 from phalanx_operator.api.issues import SpecIssue
 from phalanx_operator.api.locations import prefix_fault, uri_fault
+from phalanx_operator.api.peers import peer_issues
 from phalanx_operator.api.units import parse_duration
 
 _DURATIONS: Final = (
@@ -26,6 +27,7 @@ def meaning_issues(kind: str, spec: Mapping[str, Any]) -> Iterator[SpecIssue]:
         yield from _durations(spec)
         yield from _worker(spec)
         yield from _allowed(spec.get("artifacts"))
+        yield from peer_issues(spec.get("networkPolicy"))
         return
     artifact = spec.get("artifact")
     uri = artifact.get("uri") if isinstance(artifact, Mapping) else None

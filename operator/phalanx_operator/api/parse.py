@@ -56,6 +56,7 @@ def parse_pool(obj: Mapping[str, Any]) -> ServingPool:
         claims=tuple(spec["artifacts"].get("claims", ())),
         allow=convert.allow(spec["artifacts"]),
         cache_bytes=convert.cache_bytes(spec["artifacts"]),
+        network=convert.network(spec["networkPolicy"]),
         paused=spec["paused"],
         recommend_only=spec["recommendOnly"],
     )

@@ -119,6 +119,18 @@ class AdapterCache:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Network:
+    """Who may reach the workers, as peers of a NetworkPolicy, and where they may connect to, as its egress rules.
+
+    `sources` None: all pods of the namespace. `egress` None: everywhere.
+    """
+
+    restricted: bool = False
+    sources: tuple[Manifest, ...] | None = None
+    egress: tuple[Manifest, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ServingPool:
     """The hardware: one Deployment of workers."""
 
@@ -134,6 +146,7 @@ class ServingPool:
     allow: tuple[str, ...] | None = None
     """Prefixes of the URIs that artifacts may have; None allows all."""
     cache_bytes: int | None = None
+    network: Network = Network()
     paused: bool = False
     recommend_only: bool = False
 

@@ -8,6 +8,7 @@ PLURALS: Final = {
     "ConfigMap": "configmaps",
     "Deployment": "deployments",
     "Event": "events",
+    "NetworkPolicy": "networkpolicies",
     "Pod": "pods",
     "PodDisruptionBudget": "poddisruptionbudgets",
     "Secret": "secrets",

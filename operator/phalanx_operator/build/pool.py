@@ -9,6 +9,7 @@ from phalanx_contract.plan import PlanHash
 from phalanx_operator.api.types import Manifest, ServingPool
 from phalanx_operator.build.configmaps import config_maps
 from phalanx_operator.build.deployment import deployment
+from phalanx_operator.build.networkpolicy import network_policies
 from phalanx_operator.build.pdb import disruption_budget
 from phalanx_operator.build.service import service
 from phalanx_operator.build.serviceaccount import service_account
@@ -16,10 +17,14 @@ from phalanx_operator.build.serviceaccount import service_account
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Versions:
-    """What depends on the operator's release and on the cluster's."""
+    """What depends on the operator's release and place, and on the cluster's release."""
 
     worker_image: str
     policy_api: str = "policy/v1"
+    operator_namespace: str = ""
+    """Where the operator runs, so that it can be let through to the workers; empty outside of a cluster."""
+    image_by_digest: bool = False
+    """Whether pools whose workers' image is not named by digest are refused."""
 
 
 def build_pool(
@@ -30,14 +35,15 @@ def build_pool(
     replicas: int | None,
     versions: Versions,
 ) -> list[Manifest]:
-    """Service account and plan first, so that the first pods find both; then what runs and fronts them.
+    """Service account, plan and network policy first, so that the first pods find them; then what runs and fronts them.
 
-    ConfigMaps of an earlier, longer plan are not listed: whoever applies this removes those with the pool's label
-    and an index past the end.
+    ConfigMaps of an earlier, longer plan are not listed, nor is a network policy that is no longer wanted: whoever
+    applies this removes those of the pool that are left over.
     """
     return [
         service_account(pool),
         *config_maps(pool, plan_files=plan_files, plan_hash=plan_hash),
+        *network_policies(pool, operator_namespace=versions.operator_namespace),
         deployment(pool, default_image=versions.worker_image, replicas=replicas),
         service(pool),
         disruption_budget(pool, api_version=versions.policy_api),

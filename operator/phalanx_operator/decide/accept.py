@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from phalanx_operator.api.issues import SpecError
 from phalanx_operator.api.locations import claim_of, is_allowed
 from phalanx_operator.api.types import Meta, ServingPool, StudentEnsemble, TenantAdapter
 
+_BY_DIGEST: Final = re.compile(r"@sha256:[0-9a-f]{64}$")
 _SHOWN: Final = 4
 """Allowed places that a message lists."""
 
@@ -36,6 +38,16 @@ VALID = Verdict()
 def refused(error: SpecError) -> Verdict:
     """The verdict on a spec that could not even be read."""
     return Verdict(error.reason, str(error))
+
+
+def judge_pool(pool: ServingPool, *, default_image: str, by_digest: bool) -> Verdict:
+    """A pool whose spec is valid; with `by_digest`, its workers' image has to be named by digest."""
+    image = pool.worker.image or default_image
+    if not by_digest or _BY_DIGEST.search(image):
+        return VALID
+    message = f"spec.worker.image: {image!r} names no digest, and this operator runs no other images"
+    step = "write NAME@sha256:..., or leave the field out and set workerImage.digest of the operator's chart"
+    return Verdict(Reason.IMAGE_NOT_PINNED, f"{message}; {step}")
 
 
 def judge_ensemble(ensemble: StudentEnsemble, pool: ServingPool | None) -> Verdict:

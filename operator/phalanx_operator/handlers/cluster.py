@@ -29,6 +29,7 @@ class KubernetesCluster:
             ("v1", "ServiceAccount"),
             ("v1", "ConfigMap"),
             ("v1", "Service"),
+            ("networking.k8s.io/v1", "NetworkPolicy"),
             ("apps/v1", "Deployment"),
             (policy_api, "PodDisruptionBudget"),
         )

@@ -37,6 +37,8 @@ class Options:
 
     worker_image: str
     namespaces: tuple[str, ...] = ()
+    own_namespace: str = ""
+    image_by_digest: bool = False
     host: str = "0.0.0.0"  # noqa: S104 - a pod's own network namespace
     port: int = 8081
 
@@ -121,5 +123,10 @@ async def _versions(api: KubeApi, options: Options, stop: asyncio.Event) -> Vers
                 continue
         else:
             policy = "policy/v1" if "policy/v1" in served else "policy/v1beta1"
-            return Versions(worker_image=options.worker_image, policy_api=policy)
+            return Versions(
+                worker_image=options.worker_image,
+                policy_api=policy,
+                operator_namespace=options.own_namespace,
+                image_by_digest=options.image_by_digest,
+            )
     return None

@@ -100,7 +100,7 @@ class LocalCluster:
 
     async def children(self, pool: Key) -> list[Manifest]:
         """What was applied for the pool."""
-        kinds = ("ServiceAccount", "ConfigMap", "Deployment", "Service", "PodDisruptionBudget")
+        kinds = ("ServiceAccount", "ConfigMap", "NetworkPolicy", "Deployment", "Service", "PodDisruptionBudget")
         found = [child for kind in kinds for child in self._children.all_of(kind, pool.namespace)]
         return selected(found, {LABEL_POOL: pool.name})
 

@@ -11,7 +11,8 @@ from phalanx_contract.plan import ApiKey
 from phalanx_operator.api.issues import SpecError
 from phalanx_operator.api.parse import parse_adapter, parse_ensemble, parse_pool
 from phalanx_operator.api.types import Manifest, ServingPool, StudentEnsemble, TenantAdapter
-from phalanx_operator.decide.accept import VALID, Verdict, judge_adapters, judge_ensembles, refused
+from phalanx_operator.build import Versions
+from phalanx_operator.decide.accept import Verdict, judge_adapters, judge_ensembles, judge_pool, refused
 from phalanx_operator.observe.store import ref_of
 from phalanx_operator.reconcile.gather import Gathered
 from phalanx_operator.reconcile.memo import Shelf
@@ -39,26 +40,31 @@ class Accepted:
         return [each for name, each in self.ensembles.items() if self.verdicts[name].accepted]
 
 
-def accept(gathered: Gathered, keys: Mapping[str, ApiKey], readings: Readings) -> Accepted:
+def accept(gathered: Gathered, keys: Mapping[str, ApiKey], versions: Versions, readings: Readings) -> Accepted:
     """Read and judge every resource of a pool by itself: a bad one takes no other with it.
 
     What was read before and has not changed is taken from `readings`, which then holds these resources alone.
     """
     readings.keep(ref_of(obj) for obj in (gathered.pool, *gathered.ensembles, *gathered.adapters))
     pools, bad_pool = _read([gathered.pool], parse_pool, readings)
-    pool = next(iter(pools.values()), None)
+    verdict = next(iter(bad_pool.values()), None) or _judge_pool(next(iter(pools.values())), versions)
+    pool = next(iter(pools.values())) if verdict.accepted else None
     ensembles, bad_ensembles = _read(gathered.ensembles, parse_ensemble, readings)
     verdicts = judge_ensembles(ensembles.values(), pool) | bad_ensembles
     adapters, bad_adapters = _read(gathered.adapters, parse_adapter, readings)
     judged = judge_adapters(adapters.values(), pool=pool, ensembles=verdicts, secrets=keys.keys())
     return Accepted(
         pool=pool,
-        pool_verdict=next(iter(bad_pool.values()), VALID),
+        pool_verdict=verdict,
         ensembles=ensembles,
         verdicts=verdicts,
         adapters=adapters,
         adapter_verdicts=judged | bad_adapters,
     )
+
+
+def _judge_pool(pool: ServingPool, versions: Versions) -> Verdict:
+    return judge_pool(pool, default_image=versions.worker_image, by_digest=versions.image_by_digest)
 
 
 def _read(

@@ -73,7 +73,7 @@ class Reconciler:
             return GONE_S
         api_keys = keys.api_keys(gathered.secrets)
         memory = self._memories.setdefault(key, PoolMemory())
-        accepted = accept(gathered, api_keys, memory.kept.readings)
+        accepted = accept(gathered, api_keys, self._versions, memory.kept.readings)
         if accepted.pool is None:
             await publish(self._cluster, reports_of_bad_pool(gathered, accepted, now=self._clock()))
             return GONE_S

@@ -31,7 +31,7 @@ class Cluster(Protocol):
         """The three kinds, complete and current."""
 
     async def children(self, pool: Key) -> list[Manifest]:
-        """What was applied for a pool: Deployment, Service, ConfigMaps, PodDisruptionBudget, ServiceAccount."""
+        """What was applied for a pool: all that `build_pool` makes."""
 
     async def pods(self, pool: Key) -> list[Manifest]:
         """The pool's workers."""

@@ -30,7 +30,7 @@ _PLAN_PART = re.compile(r"-plan-\d+$")
 async def write_children(
     cluster: Cluster, gathered: Gathered, wanted: Sequence[Manifest], applied: dict[Ref, Applied], *, now: float
 ) -> None:
-    """Apply in order, then delete plan parts that the new plan does not have.
+    """Apply in order, then delete what is no longer wanted.
 
     All of them are tried. Raises the first ClusterError.
     """
@@ -65,12 +65,17 @@ def _is_due(manifest: Manifest, live: Manifest | None, before: Applied | None, n
 async def _delete_surplus(cluster: Cluster, live: dict[Ref, Manifest], wanted: set[Ref]) -> list[ClusterError]:
     failures = []
     for ref in live.keys() - wanted:
-        if ref.kind == "ConfigMap" and _PLAN_PART.search(ref.key.name):
+        if _is_ours_to_delete(ref):
             try:
                 await cluster.delete(live[ref])
             except ClusterError as error:
                 failures.append(error)
     return failures
+
+
+def _is_ours_to_delete(ref: Ref) -> bool:
+    """Parts of a longer plan, and the network policy of a pool that had one. Nothing else is ever unwanted."""
+    return ref.kind == "NetworkPolicy" or (ref.kind == "ConfigMap" and _PLAN_PART.search(ref.key.name) is not None)
 
 
 async def touch_pods(

@@ -12,7 +12,7 @@ from phalanx_contract.plan import ApiKey, Cut, hash_plan
 from phalanx_operator.api.issues import SpecError, SpecIssue
 from phalanx_operator.api.parse import parse_adapter, parse_ensemble, parse_pool
 from phalanx_operator.api.types import Accuracy, Students
-from phalanx_operator.decide.accept import VALID, Verdict, judge_adapters, judge_ensembles, refused
+from phalanx_operator.decide.accept import VALID, Verdict, judge_adapters, judge_ensembles, judge_pool, refused
 from phalanx_operator.decide.plan import compose_plan, cut_of
 from phalanx_operator.decide.policy import CutPolicy
 from phalanx_operator.decide.types import ExitsState, StudentsState
@@ -140,6 +140,24 @@ def test_an_artifact_from_elsewhere_is_refused_with_the_place_and_the_next_step(
     tenants = [tenant("x"), tenant("y", artifact={"uri": "s3://models/team-a/y", "digest": DIGEST})]
     verdicts = judge_adapters(tenants, pool=pool, ensembles={"sentiment": VALID}, secrets=())
     assert [verdicts[name].reason for name in "xy"] == [Reason.ARTIFACT_NOT_ALLOWED, Reason.VALID]
+
+
+@pytest.mark.parametrize(
+    ("image", "default", "reason"),
+    [
+        (f"own@{DIGEST}", "worker:1", Reason.VALID),
+        ("own:1", f"worker@{DIGEST}", Reason.IMAGE_NOT_PINNED),
+        ("own@sha256:12", f"worker@{DIGEST}", Reason.IMAGE_NOT_PINNED),
+        (None, f"worker@{DIGEST}", Reason.VALID),
+        (None, "worker:1", Reason.IMAGE_NOT_PINNED),
+    ],
+)
+def test_an_operator_may_take_images_by_digest_alone(image, default, reason):
+    pool = parse_pool(objects.pool(worker={"image": image} if image else {}))
+    verdict = judge_pool(pool, default_image=default, by_digest=True)
+    assert verdict.reason is reason
+    assert verdict.accepted or verdict.message.startswith("spec.worker.image: ")
+    assert judge_pool(pool, default_image=default, by_digest=False).accepted
 
 
 def test_a_pool_that_allows_nothing_says_so_and_one_without_a_list_allows_everything():

@@ -71,7 +71,7 @@ class MemoryCluster:
             worker.status = {"plan": plan_hash, "ready": True, "ensembles": ensembles}
 
     async def children(self, pool: Key) -> list[Manifest]:
-        kinds = ("ServiceAccount", "ConfigMap", "Deployment", "Service", "PodDisruptionBudget")
+        kinds = ("ServiceAccount", "ConfigMap", "NetworkPolicy", "Deployment", "Service", "PodDisruptionBudget")
         return [child for kind in kinds for child in self.live.all_of(kind, pool.namespace)]
 
     async def pods(self, pool: Key) -> list[Manifest]:

@@ -14,6 +14,7 @@ from phalanx_operator.api.schema.fields import (
     string,
     strings_by_name,
 )
+from phalanx_operator.api.schema.network import network_policy
 from phalanx_operator.api.schema.shared import NAME, PREFIX
 
 
@@ -46,6 +47,7 @@ def spec() -> Schema:
             "metrics": _metrics(),
             "adapters": _adapters(),
             "artifacts": _artifacts(),
+            "networkPolicy": network_policy(),
             "paused": boolean("Leave the pool as it is: no changes to children, no decisions.", default=False),
             "recommendOnly": boolean(
                 "Make decisions and show them in status, but do not apply them: students and thresholds stay where "
