@@ -43,6 +43,8 @@ AIM: Final = 0.65
 """Share that it takes once they have come."""
 BUSY: Final = 0.95
 """Share of the time beyond which workers have no room left, whatever their measured capacity says."""
+ROOM: Final = 0.9
+"""Share of the time that fewer workers may be busy: enough below `BUSY` that none has to come back."""
 DOWN_AFTER_S: Final = 300.0
 """How long fewer have to be enough: pods take minutes to come back."""
 DOWN_EVERY_S: Final = 60.0
@@ -254,8 +256,8 @@ def _down(policy: ReplicasPolicy, state: ReplicasState, load: _Load, observation
         return _stay(state, load.live, reason, str(load))
     if load.short:
         return _stay(state, load.live, DecisionReason.WITHIN_OBJECTIVE, f"{load}, but {load.short}")
-    busy = (observation.busy_share or 0.0) * observation.workers / wanted if wanted else 0.0
-    if busy > UP_ABOVE:
+    busy = _busy_with(wanted, observation)
+    if busy > ROOM:
         message = f"{load}, but {wanted} would be busy for {busy:.0%} of the time"
         return _stay(state, load.live, DecisionReason.WITHIN_OBJECTIVE, message)
     settled = _lasts(state.since, DOWN_AFTER_S, load.now) and _lasts(
@@ -265,6 +267,20 @@ def _down(policy: ReplicasPolicy, state: ReplicasState, load: _Load, observation
         message = f"{load}; {wanted} would do, once that has been so for {DOWN_AFTER_S / 60:g} minutes"
         return _stay(state, load.live, DecisionReason.COOLING_DOWN, message)
     return _moved(state, load.live, wanted, DecisionReason.HEADROOM, str(load), load.now)
+
+
+def _busy_with(wanted: int, observation: Observation) -> float:
+    """The share of the time for which so many workers would be busy.
+
+    Fewer workers make larger batches, so they are busy for less than in proportion. In proportion is what their texts
+    would take one by one, u, and a worker is busy for u / (1 + u^4)^(1/4) of the time: close to u while it idles, and
+    to all of it where batches follow each other. The tests of the simulation hold that to the worker's batching.
+    """
+    busy = min(observation.busy_share or 0.0, 1.0)
+    if busy <= 0.0 or wanted <= 0:
+        return 0.0
+    alone = observation.workers / wanted * busy
+    return float(alone / (alone**4 + 1.0 - busy**4) ** 0.25)
 
 
 def _lasts(since: float | None, seconds: float, now: float, *, never: bool = False) -> bool:

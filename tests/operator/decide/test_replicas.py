@@ -230,11 +230,19 @@ def test_a_peak_within_the_five_minutes_keeps_its_workers():
     assert set(seen) == {7}
 
 
-@pytest.mark.parametrize(("short", "busy"), [({"p99": 0.2}, None), ({"lowered": True}, None), ({}, 0.7)])
+@pytest.mark.parametrize(("short", "busy"), [({"p99": 0.2}, None), ({"lowered": True}, None), ({}, 0.85)])
 def test_none_go_while_those_that_run_have_no_room(short, busy):
     long_ago = NOW - 10 * DOWN_AFTER_S
     step = decide(4, [model(500.0, seen=4, **short)], ReplicasState(since=long_ago), busy=busy)
     assert (step.action, step.state.count) == (Action.STAY, 4)
+
+
+def test_workers_that_small_batches_keep_busy_go_all_the_same():
+    """Half of three workers' capacity is offered: two would be busy for most of the time, and have room."""
+    long_ago = NOW - 10 * DOWN_AFTER_S
+    policy = replace(POLICY, low=2)
+    step = decide(3, [model(1000.0, seen=3)], ReplicasState(since=long_ago), policy=policy, busy=0.69)
+    assert (step.action, step.state.count) == (Action.LOWER, 2)
 
 
 def test_all_ensembles_of_a_pool_share_its_workers():
