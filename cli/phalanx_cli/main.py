@@ -15,6 +15,10 @@ COMMANDS: Final = {
     "inspect": ("phalanx_cli.inspect", "Show what an artifact holds and check every byte of it."),
     "operator": ("phalanx_cli.operator", "Run the operator against a cluster."),
     "serve": ("phalanx_cli.serve", "Run one worker."),
+    "simulate": (
+        "phalanx_cli.simulate",
+        "Replay arrivals through the operator's decisions and through baselines.",
+    ),
     "top": ("phalanx_cli.top", "Watch what a local pool does."),
     "up": ("phalanx_cli.up", "Serve resources from YAML files on this machine, with no cluster."),
     "verify": ("phalanx_cli.verify", "Write or check the files that are generated from the code (CRDs)."),
