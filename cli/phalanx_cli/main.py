@@ -19,7 +19,7 @@ COMMANDS: Final = {
         "phalanx_cli.simulate",
         "Replay arrivals through the operator's decisions and through baselines.",
     ),
-    "top": ("phalanx_cli.top", "Watch what a local pool does."),
+    "top": ("phalanx_cli.top", "Watch what a `phalanx up` or a cluster does."),
     "up": ("phalanx_cli.up", "Serve resources from YAML files on this machine, with no cluster."),
     "verify": ("phalanx_cli.verify", "Write or check the files that are generated from the code (CRDs)."),
 }

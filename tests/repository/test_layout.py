@@ -34,6 +34,7 @@ def test_the_layers_hold() -> None:
 def test_phalanx_up_and_the_operator_do_not_load_torch() -> None:
     code = (
         "import sys, phalanx_cli.main, phalanx_cli.up, phalanx_cli.operator, phalanx_cli.top, phalanx_cli.verify;"
+        "import phalanx_cli.plugin.main;"
         "print([name for name in ('torch', 'phalanx_grid') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -50,7 +50,12 @@ class KubeApi:
         self._client = client
 
     def __repr__(self) -> str:
-        return f"<KubeApi {self._client.configuration.host}>"
+        return f"<KubeApi {self.host}>"
+
+    @property
+    def host(self) -> str:
+        """Its base URL."""
+        return str(self._client.configuration.host)
 
     async def close(self) -> None:
         """Close its connections."""

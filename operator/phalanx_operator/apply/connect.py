@@ -10,6 +10,8 @@ from kubernetes.aio.client import ApiClient, Configuration
 
 from phalanx_operator.apply.api import KubeApi
 
+_OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
 
 async def connect() -> KubeApi:
     """Connect as kubectl would: `KUBECONFIG` or ~/.kube/config, else the pod's service account.
@@ -18,10 +20,36 @@ async def connect() -> KubeApi:
         kubernetes.aio.config.ConfigException: there is neither.
     """
     configuration = Configuration()
-    if os.environ.get("KUBECONFIG") or (Path.home() / ".kube" / "config").exists():
+    if _has_kubeconfig():
         await config.load_kube_config(client_configuration=configuration)
     else:
         config.load_incluster_config(client_configuration=configuration)
     # Retries are the reconcile loop's: it tries again with what is true by then.
     configuration.retries = None
     return KubeApi(ApiClient(configuration))
+
+
+async def connect_as(*, kubeconfig: str | None = None, context: str | None = None) -> tuple[KubeApi, str]:
+    """Connect as a person does with kubectl's options; returns the namespace of the context, too.
+
+    Raises:
+        kubernetes.aio.config.ConfigException: there is no configuration, or no such context in it.
+    """
+    configuration = Configuration()
+    configuration.retries = None
+    own = "" if kubeconfig or context or _has_kubeconfig() else _own_namespace()
+    if own:
+        config.load_incluster_config(client_configuration=configuration)
+        return KubeApi(ApiClient(configuration)), own
+    loader = await config.load_kube_config(kubeconfig, context, client_configuration=configuration)
+    chosen = loader.current_context["context"]
+    return KubeApi(ApiClient(configuration)), chosen.get("namespace") or "default"
+
+
+def _has_kubeconfig() -> bool:
+    return bool(os.environ.get("KUBECONFIG")) or (Path.home() / ".kube" / "config").exists()
+
+
+def _own_namespace() -> str:
+    """The namespace of the pod that this runs in; empty outside of one."""
+    return _OWN_NAMESPACE.read_text().strip() if _OWN_NAMESPACE.exists() else ""

@@ -9,6 +9,7 @@ PLURALS: Final = {
     "Deployment": "deployments",
     "Event": "events",
     "NetworkPolicy": "networkpolicies",
+    "Node": "nodes",
     "Pod": "pods",
     "PodDisruptionBudget": "poddisruptionbudgets",
     "Secret": "secrets",
@@ -18,7 +19,7 @@ PLURALS: Final = {
     "StudentEnsemble": "studentensembles",
     "TenantAdapter": "tenantadapters",
 }
-"""A closed set: the operator's RBAC role lists the same kinds."""
+"""A closed set: the operator's RBAC role lists the same kinds. Nodes are for people who drain one."""
 
 
 def collection(api_version: str, kind: str, namespace: str | None = None) -> str:

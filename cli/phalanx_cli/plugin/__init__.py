@@ -1,0 +1,1 @@
+"""`kubectl phalanx`: kubectl runs the executable `kubectl-phalanx` that it finds on PATH."""

@@ -1,0 +1,54 @@
+"""What to do about a condition or a decision: the same words as in docs/conditions.md and docs/decisions.md. Pure.
+
+Reasons that ask for nothing have no entry. What keeps an artifact from being loaded carries its step in its message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from phalanx_contract.conditions import Reason
+from phalanx_operator.decide.types import DecisionReason
+
+CONDITIONS: Final[Mapping[str, str]] = {
+    Reason.INVALID_NAME: "create the resource under another name: 48 characters at most for a pool, 52 for the others",
+    Reason.INVALID_SPEC: "change what the message names",
+    Reason.POOL_NOT_FOUND: "create the pool, correct the name, or look at the pool's own conditions",
+    Reason.ENSEMBLE_NOT_FOUND: "create it, or correct the name",
+    Reason.ENSEMBLE_NOT_ACCEPTED: "look at its conditions",
+    Reason.SECRET_NOT_FOUND: "create the Secret with the key",
+    Reason.CLAIM_NOT_MOUNTED: "add the claim to `spec.artifacts.claims` of the pool",
+    Reason.ARTIFACT_NOT_ALLOWED: "move the artifact, or have its place added to the list",
+    Reason.TOO_MANY: "use another pool",
+    Reason.NO_WORKERS: "raise `spec.replicas.count`, or look at the Deployment's events (quota, admission)",
+    Reason.WORKERS_STARTING: "wait; else read a worker's log",
+    Reason.WORKERS_UNSCHEDULABLE: "free a GPU, add nodes, or change the pool's resources, node selector or tolerations",
+    Reason.WORKERS_CRASHING: "read its log: `kubectl logs POD --previous`",
+    Reason.LOADING: "wait",
+    Reason.PLAN_PENDING: "wait some seconds; if it stays, read the plan error in the message and the worker's log",
+    Reason.METRICS_MISSING: "check that Prometheus scrapes the workers, or that the operator may reach them",
+    Reason.METRICS_STALE: "check the scrape interval and targets of Prometheus",
+    Reason.METRICS_UNREACHABLE: "check `spec.metrics.prometheus.url` and network policies",
+    Reason.NOT_ACCEPTED: "see `Accepted`",
+    Reason.NOT_LOADED: "see `Loaded`",
+    Reason.NOT_AVAILABLE: "see `Available`",
+    Reason.PAUSED: "set `spec.paused` to false",
+    Reason.UNKNOWN: "wait; if it stays, read the operator's log",
+}
+
+DECISIONS: Final[Mapping[str, str]] = {
+    DecisionReason.METRICS_MISSING: "see `MetricsAvailable` of the pool",
+    DecisionReason.METRICS_STALE: "check Prometheus's scraping",
+    DecisionReason.METRICS_INVALID: "check recording rules and clocks",
+    DecisionReason.ARTIFACT_UNKNOWN: "see `Loaded`",
+    DecisionReason.PAUSED: "set `spec.paused` to false",
+    DecisionReason.WITHIN_OBJECTIVE: "for more accuracy at this load: more workers",
+    DecisionReason.OBJECTIVE_MISSED: "none; at the floor: more workers, or a looser objective",
+    DecisionReason.OVERLOADED: "none; at the floor: more workers",
+    DecisionReason.AT_FLOOR: "more workers, a lower `spec.students.min`, or a larger `spec.accuracy.burstLoss`",
+    DecisionReason.REPLICAS_PENDING: "see `Available`; the message names a pod that cannot start",
+    DecisionReason.AT_MAX_REPLICAS: "raise it; until then students stay dropped",
+    DecisionReason.EXITS_TOO_FEW_SAMPLES: "wait for traffic",
+    DecisionReason.EXITS_OVER_BUDGET: "none; if it stays, train the ramps again",
+}
