@@ -20,6 +20,7 @@ CONDITIONS: Final[Mapping[str, str]] = {
     Reason.SECRET_NOT_FOUND: "create the Secret with the key",
     Reason.CLAIM_NOT_MOUNTED: "add the claim to `spec.artifacts.claims` of the pool",
     Reason.ARTIFACT_NOT_ALLOWED: "move the artifact, or have its place added to the list",
+    Reason.IMAGE_NOT_PINNED: "write `spec.worker.image` as `NAME@sha256:...`",
     Reason.TOO_MANY: "use another pool",
     Reason.NO_WORKERS: "raise `spec.replicas.count`, or look at the Deployment's events (quota, admission)",
     Reason.WORKERS_STARTING: "wait; else read a worker's log",
