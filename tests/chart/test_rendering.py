@@ -116,13 +116,16 @@ def test_a_cluster_older_than_1_20_is_refused():
     assert "1.20" in done.stderr
 
 
-def test_the_notes_say_which_namespaces_are_served_and_warn_before_resources_are_lost():
+def test_the_notes_say_what_is_served_what_is_open_and_what_an_uninstall_takes():
     def notes(*values):
         done = helm("install", "phalanx", CHART, "--dry-run=client", *values)
         assert done.returncode == 0, done.stderr
         return done.stdout.partition("NOTES:")[2]
 
     assert "all namespaces" in notes()
+    for value in ("watchNamespaces", "requireImageDigest", "networkPolicy.enabled"):
+        assert f"- {value}:" in notes()
+        assert f"- {value}:" not in notes("--values", FULL_VALUES)
     full = notes("--values", FULL_VALUES)
     assert "models, staging" in full
     assert "EVERY resource" in full

@@ -13,7 +13,8 @@ end-to-end tests fail on a right that is missing, and on one that is not used (d
   resources: [servingpools/finalizers]
   verbs: [update]
 # The children of a ServingPool: listed in every round and applied (which takes create and patch). They are deleted with
-# their owner, by the cluster; the operator itself removes plan parts that are left over.
+# their owner, by the cluster; the operator itself removes plan parts that are left over, and the network policy of a pool
+# that no longer asks for one.
 - apiGroups: [apps]
   resources: [deployments]
   verbs: [list, watch, create, patch]
@@ -23,7 +24,6 @@ end-to-end tests fail on a right that is missing, and on one that is not used (d
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [list, create, patch, delete]
-# A pool may ask for a policy, and later for none.
 - apiGroups: [networking.k8s.io]
   resources: [networkpolicies]
   verbs: [list, create, patch, delete]
