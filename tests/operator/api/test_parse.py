@@ -126,6 +126,7 @@ def test_all_faults_are_told_at_once():
         (ensemble(artifact={"uri": "pvc:///x", "digest": DIGEST}), "spec.artifact.uri", "lacks the claim"),
         (ensemble(artifact={"uri": "s3:///x", "digest": DIGEST}), "spec.artifact.uri", "lacks the bucket"),
         (ensemble(artifact={"uri": "https://u:p@h/x", "digest": DIGEST}), "spec.artifact.uri", "credentials"),
+        (ensemble(artifact={"uri": "https://h/x?sig=s", "digest": DIGEST}), "spec.artifact.uri", "no signed URL"),
         (ensemble(artifact={"digest": DIGEST}), "spec.artifact.uri", "is required"),
         (ensemble(exits={"mode": "Fixed"}), "spec.exits.thresholds", "add thresholds"),
         (ensemble(exits={"mode": "Auto", "thresholds": [0.1]}), "spec.exits.thresholds", "mode Fixed"),
