@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-BENCHMARKS = ("cpu", "executors", "demo", "serving")
+BENCHMARKS = ("cpu", "executors", "demo", "serving", "simulate")
 ON_REQUEST = ("gpu",)
 """Run only if they are named: they need what not every machine has."""
 LONG = ("accuracy", "ablation")

@@ -20,10 +20,12 @@ from bench.executors.table import markdown as executor_tables
 from bench.gpu.table import markdown as gpu_tables
 from bench.record import RESULTS
 from bench.serving.table import markdown as serving_tables
+from bench.simulate.table import markdown as simulation_table
 
 ROOT: Final = Path(__file__).parents[1]
 PAGES: Final = (
     "README.md", "docs/models.md", "docs/serving.md", "docs/execution.md", "docs/distillation.md", "docs/platform.md",
+    "docs/simulation.md",
 )  # fmt: skip
 _BLOCK: Final = re.compile(r"(<!-- bench:(?P<name>\w+) -->\n).*?(<!-- /bench:(?P=name) -->)", re.DOTALL)
 Result = Mapping[str, Any]
@@ -38,6 +40,11 @@ def cpu(result: Result) -> str:
 def serving(result: Result) -> str:
     """Capacity, latency under load, and a burst."""
     return "\n".join([serving_tables(result["figures"]), "", _source(result)])
+
+
+def simulate(result: Result) -> str:
+    """The operator's policy against baselines, in simulation."""
+    return "\n".join([simulation_table(result["figures"]), "", _source(result)])
 
 
 def _source(result: Result) -> str:
@@ -78,6 +85,7 @@ TABLES: Final[Mapping[str, Callable[[Result], str]]] = {
     "executors": executors,
     "gpu": gpu,
     "serving": serving,
+    "simulate": simulate,
     "accuracy": accuracy,
     "ablation": ablation,
 }

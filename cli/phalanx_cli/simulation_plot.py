@@ -18,8 +18,9 @@ from phalanx_load.report.plot import BLUE, GREEN, GREY, ORANGE, STYLE
 from phalanx_operator.simulate.report import PolicyReport, Report
 from phalanx_operator.simulate.slices import Slice
 
-_COLORS: Final = (BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9")
-"""Told apart by colour-blind readers too (Okabe and Ito 2008)."""
+_COLORS: Final = {"operator": BLUE, "fixed": ORANGE, "fewest": GREEN, "hpa": "#CC79A7"}
+_MORE: Final = ("#E69F00", "#56B4E9", "#F0E442", "black")
+"""By kind of policy, and for further ones of a kind; colour-blind readers tell them apart too (Okabe and Ito 2008)."""
 
 
 def plot(report: Report, path: Path) -> None:
@@ -32,6 +33,7 @@ def plot(report: Report, path: Path) -> None:
         _draw_latency(axes[1], report)
         _draw_lines(axes[2], report, lambda each: each.students)
         axes[2].set_ylabel("students k")
+        _whole_numbers(axes[2], report)
         _draw_lines(axes[3], report, lambda each: each.live)
         axes[3].set_ylabel("workers")
         axes[3].set_ylim(bottom=0)
@@ -51,7 +53,7 @@ def _draw_rate(axes: Axes, report: Report) -> None:
     for place, policy in enumerate(report.policies):
         refused = [each.refused_per_s for each in policy.slices]
         if any(refused):
-            axes.plot(_times(report, policy.slices), refused, color=_COLORS[place % len(_COLORS)], lw=1.2)
+            axes.plot(_times(report, policy.slices), refused, color=_color(report, place), lw=1.2)
     axes.set_ylabel("texts / s\n(lines: refused)")
     axes.set_ylim(bottom=0)
 
@@ -59,8 +61,9 @@ def _draw_rate(axes: Axes, report: Report) -> None:
 def _draw_latency(axes: Axes, report: Report) -> None:
     _draw_lines(axes, report, lambda each: None if each.p99_s is None else 1000 * each.p99_s)
     axes.axhline(1000 * report.objective_s, color=GREY, ls="--", lw=1.2)
-    axes.annotate(f"objective {1000 * report.objective_s:g} ms", (0.0, 1000 * report.objective_s), xytext=(4, 4),
-                  xycoords=("axes fraction", "data"), textcoords="offset points", color=GREY, fontsize=8.5)  # fmt: skip
+    axes.annotate(f"objective {1000 * report.objective_s:g} ms", (1.0, 1000 * report.objective_s), xytext=(-4, 4),
+                  xycoords=("axes fraction", "data"), textcoords="offset points", ha="right", color=GREY, fontsize=8.5,
+                  bbox={"facecolor": "white", "alpha": 0.8, "lw": 0, "pad": 1}, zorder=4)  # fmt: skip
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -88,11 +91,24 @@ def _line(axes: Axes, report: Report, policy: PolicyReport, values: Sequence[flo
     axes.plot(
         _times(report, policy.slices),
         values,
-        color=_COLORS[place % len(_COLORS)],
+        color=_color(report, place),
         lw=1.8 if first else 1.2,
         zorder=3 if first else 2,
         label=policy.policy,
     )
+
+
+def _color(report: Report, place: int) -> str:
+    """A kind's own colour for the first policy of it."""
+    kinds = [policy.policy.partition(":")[0] for policy in report.policies]
+    repeated = [at for at, kind in enumerate(kinds) if kind in kinds[:at]]
+    return _MORE[repeated.index(place) % len(_MORE)] if place in repeated else _COLORS[kinds[place]]
+
+
+def _whole_numbers(axes: Axes, report: Report) -> None:
+    most = max(math.ceil(each.students or 1) for policy in report.policies for each in policy.slices)
+    axes.set_yticks(range(1, most + 1))
+    axes.set_ylim(0.7, most + 0.3)
 
 
 def _times(report: Report, slices: Sequence[Slice]) -> list[float]:

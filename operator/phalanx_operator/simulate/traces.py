@@ -21,8 +21,8 @@ _WOBBLE, _WOBBLE_S = 0.05, 30.0
 
 
 def diurnal(seed: int) -> Trace:
-    """A working day: quiet nights, a rise in the morning, a dip at noon, a second and higher peak in the afternoon."""
-    about = "a working day: a quiet night, two peaks of up to ten times its load, a dip at noon"
+    """A working day: a quiet night, a rise in the morning, a dip at noon, a second and higher peak, a lower evening."""
+    about = "a working day: a quiet night, two peaks of up to ten times its load, a dip at noon, an evening"
     return _drawn("diurnal", about, (_day(second / 3600) for second in range(86_400)), seed)
 
 
@@ -57,8 +57,8 @@ def shipped(name: str, *, seed: int = 0) -> Trace:
 
 
 def _day(hour: float) -> float:
-    peaks = 640 * _bell(hour, at=10.5, width=2.2) + 760 * _bell(hour, at=15.5, width=2.6)
-    return 80 + peaks + 160 * _bell(hour, at=20.5, width=1.5)
+    office = 640 * _bell(hour, at=10.0, width=1.3) + 760 * _bell(hour, at=15.0, width=1.7)
+    return 80 + office + 220 * _bell(hour, at=20.0, width=1.8)
 
 
 def _bell(hour: float, *, at: float, width: float) -> float:
