@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
+import secrets
+import socket
 from importlib.metadata import version
 
 import click
+
+from phalanx_operator.api.types import Key
 
 
 @click.command("operator")
@@ -35,6 +38,17 @@ import click
     default="",
     help="Where this operator runs: network policies of pools let it through. Default: its labels, in any namespace.",
 )
+@click.option(
+    "--lease",
+    envvar="PHALANX_LEASE",
+    metavar="NAMESPACE/NAME",
+    help="The Lease that replicas share: its holder alone writes. Default: none, and this process is the only one.",
+)
+@click.option(
+    "--identity",
+    envvar="PHALANX_IDENTITY",
+    help="Name of this replica in the Lease; no other process that runs may have it. Default: a new one at each start.",
+)
 @click.option("--host", envvar="PHALANX_HOST", default="0.0.0.0", show_default=True, help="Address of the health port.")  # noqa: S104
 @click.option(
     "--port",
@@ -56,6 +70,8 @@ def command(
     worker_image: str | None,
     require_image_digest: bool,
     own_namespace: str,
+    lease: str | None,
+    identity: str | None,
     host: str,
     port: int,
     log_level: str,
@@ -72,23 +88,27 @@ def command(
 
     from phalanx_operator.handlers.operate import Options, operate
 
-    image = worker_image or f"phalanx-worker:{version('phalanx')}"
     options = Options(
-        worker_image=image,
+        worker_image=worker_image or f"phalanx-worker:{version('phalanx')}",
         namespaces=namespaces,
         own_namespace=own_namespace,
         image_by_digest=require_image_digest,
         host=host,
         port=port,
+        lease=_lease(lease),
+        identity=identity or f"{socket.gethostname()}_{secrets.token_hex(4)}",
     )
-
-    async def run() -> None:
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await operate(options, stop=stop)
-
     try:
-        asyncio.run(run())
+        asyncio.run(operate(options))
     except (ConfigException, OSError) as error:
         raise click.ClickException(str(error)) from error
+
+
+def _lease(text: str | None) -> Key | None:
+    """`NAMESPACE/NAME`."""
+    if not text:
+        return None
+    namespace, _, name = text.partition("/")
+    if not namespace or not name or "/" in name:
+        raise click.BadParameter(f"{text!r} is not NAMESPACE/NAME", param_hint="--lease")
+    return Key(namespace, name)

@@ -12,9 +12,11 @@ from tests.binaries import REPOSITORY, need
 
 CHART: Final = REPOSITORY / "helm" / "phalanx-operator"
 FULL_VALUES: Final = Path(__file__).parent / "full-values.yaml"
+HA_VALUES: Final = Path(__file__).parent / "ha-values.yaml"
 VALUES: Final[dict[str, tuple[str | Path, ...]]] = {
     "default": (),
     "full": ("--values", FULL_VALUES),
+    "ha": ("--values", HA_VALUES),
     "namespaced": ("--set", "watchNamespaces[0]=models"),
     "bare": ("--set", "crds.install=false,rbac.create=false,serviceAccount.create=false,metrics.enabled=false"),
 }

@@ -44,10 +44,10 @@ def test_roles_have_no_wildcards_and_cannot_list_secrets_or_touch_other_roles(va
 def test_watching_all_namespaces_takes_a_cluster_role_and_watching_some_takes_none():
     everywhere, somewhere = render(), render("--set", "watchNamespaces[0]=a,watchNamespaces[1]=b")
     assert len(of_kind("ClusterRole", everywhere)) == 1
-    assert of_kind("Role", everywhere) == []
+    assert [item["metadata"]["name"] for item in of_kind("Role", everywhere)] == ["phalanx-operator-lease"]
     assert of_kind("ClusterRole", somewhere) == []
     assert of_kind("ClusterRoleBinding", somewhere) == []
-    assert [item["metadata"]["namespace"] for item in of_kind("Role", somewhere)] == ["a", "b"]
+    assert {item["metadata"]["namespace"] for item in of_kind("Role", somewhere)} == {"a", "b", "phalanx-system"}
     arguments = the("Deployment", somewhere)["spec"]["template"]["spec"]["containers"][0]["args"]
     assert [word for word in arguments if word.startswith("--namespace")] == ["--namespace=a", "--namespace=b"]
 

@@ -63,7 +63,8 @@ def test_no_object_of_the_schema_lets_unknown_keys_through():
 @pytest.mark.parametrize(
     ("setting", "named"),
     [
-        ("replicas=2", "replicas"),
+        ("replicas=0", "/replicas"),
+        ("replica=2", "replica"),
         ("image.repo=x", "repo"),
         ("image.digest=latest", "/image/digest"),
         ("image.pullPolicy=Sometimes", "/image/pullPolicy"),

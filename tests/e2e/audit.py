@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import yaml
 
+_READS: Final = ("get", "list", "watch")
 _CREATED: Final = 201
 _FORBIDDEN: Final = 403
 _ENDING: Final = "because it is being terminated"
@@ -44,8 +45,10 @@ WITHOUT_REQUEST: Final = {Right("phalanx.dev", "servingpools/finalizers", "updat
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """One request; `right` is None for paths that are no resources, such as discovery."""
+    """One request; `right` is None for paths that are no resources, such as discovery. `at` is an ISO 8601 time."""
 
+    user: str
+    at: str
     right: Right | None
     namespace: str
     uri: str
@@ -56,6 +59,11 @@ class Request:
     def refused(self) -> bool:
         """Whether a right was missing. In a namespace that is being deleted, nobody may create anything."""
         return self.code == _FORBIDDEN and _ENDING not in self.message
+
+    @property
+    def writes(self) -> bool:
+        """Whether it changes anything but the lease, or would if it were let."""
+        return self.right is not None and self.right.resource != "leases" and self.right.verb not in _READS
 
     @property
     def used(self) -> list[Right]:
@@ -102,6 +110,8 @@ def _request(entry: Mapping[str, Any]) -> Request:
         resource = "/".join(part for part in (about["resource"], about.get("subresource", "")) if part)
         right = Right(about.get("apiGroup", ""), resource, entry["verb"])
     return Request(
+        user=entry["user"]["username"],
+        at=entry["requestReceivedTimestamp"],
         right=right,
         namespace=(about or {}).get("namespace", ""),
         uri=entry["requestURI"],

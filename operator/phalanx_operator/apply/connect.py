@@ -13,8 +13,8 @@ from phalanx_operator.apply.api import KubeApi
 _OWN_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
-async def connect() -> KubeApi:
-    """Connect as kubectl would: `KUBECONFIG` or ~/.kube/config, else the pod's service account.
+async def connect() -> ApiClient:
+    """Connect as kubectl would: `KUBECONFIG` or ~/.kube/config, else the pod's service account. The caller closes it.
 
     Raises:
         kubernetes.aio.config.ConfigException: there is neither.
@@ -24,9 +24,9 @@ async def connect() -> KubeApi:
         await config.load_kube_config(client_configuration=configuration)
     else:
         config.load_incluster_config(client_configuration=configuration)
-    # Retries are the reconcile loop's: it tries again with what is true by then.
+    # `KubeApi` tries again itself: it asks the fence each time, and hears what the server says about when.
     configuration.retries = None
-    return KubeApi(ApiClient(configuration))
+    return ApiClient(configuration)
 
 
 async def connect_as(*, kubeconfig: str | None = None, context: str | None = None) -> tuple[KubeApi, str]:

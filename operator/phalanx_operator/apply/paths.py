@@ -10,6 +10,7 @@ PLURALS: Final = {
     "Event": "events",
     "NetworkPolicy": "networkpolicies",
     "Node": "nodes",
+    "Lease": "leases",
     "Pod": "pods",
     "PodDisruptionBudget": "poddisruptionbudgets",
     "Secret": "secrets",
@@ -36,3 +37,25 @@ def collection(api_version: str, kind: str, namespace: str | None = None) -> str
 def item(api_version: str, kind: str, namespace: str, name: str) -> str:
     """The path of one object."""
     return f"{collection(api_version, kind, namespace)}/{name}"
+
+
+def resource_of(path: str) -> str:
+    """What a request is about, such as `deployments` or `servingpools/status`; a closed set, fit to label a metric."""
+    words = _after_group(path)
+    if not words:
+        return "discovery"
+    resource = words[0] if words[0] in PLURALS.values() else "other"
+    return f"{resource}/status" if words[2:] == ["status"] else resource
+
+
+def verb_of(method: str, path: str) -> str:
+    """A request as RBAC names it: get, list, create, update, patch or delete."""
+    reads = "list" if len(_after_group(path)) == 1 else "get"
+    return {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}.get(method, reads)
+
+
+def _after_group(path: str) -> list[str]:
+    """Resource, name and subresource, as far as a path has them."""
+    words = path.partition("?")[0].strip("/").split("/")
+    words = words[2:] if words[0] == "api" else words[3:]
+    return words[2:] if words[:1] == ["namespaces"] and len(words) > 2 else words

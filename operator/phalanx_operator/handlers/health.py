@@ -7,7 +7,7 @@ from collections.abc import Callable
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from phalanx_operator.reconcile.tally import REGISTRY
+from phalanx_operator.tally import REGISTRY
 
 Problem = Callable[[], str]
 """Says in a sentence what is wrong; empty if nothing is."""

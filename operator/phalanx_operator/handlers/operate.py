@@ -1,39 +1,43 @@
-"""Put together and run: connection, Kopf, rounds, health."""
+"""Put together and run: connection, fence, election, health; then the replica."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
+import signal
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
 
 import aiohttp
-import kopf
 
+from phalanx_operator.api.types import Key
 from phalanx_operator.apply.api import ApiError, KubeApi
 from phalanx_operator.apply.connect import connect
 from phalanx_operator.apply.discovery import require_definitions, served_versions
 from phalanx_operator.build import Versions
-from phalanx_operator.handlers.cluster import KubernetesCluster
 from phalanx_operator.handlers.health import serve_health
-from phalanx_operator.handlers.resync import resync_forever
-from phalanx_operator.handlers.watch import PLURALS, Watch, register
+from phalanx_operator.handlers.replica import Replica
+from phalanx_operator.handlers.watch import PLURALS
+from phalanx_operator.lead.elector import Elector
+from phalanx_operator.lead.fence import Fence, always_open
+from phalanx_operator.lead.lease import Lease
 from phalanx_operator.reconcile.backoff import Backoff
-from phalanx_operator.reconcile.census import Census
-from phalanx_operator.reconcile.loop import Loop
-from phalanx_operator.reconcile.pool import Reconciler
-from phalanx_operator.reconcile.tally import REGISTRY
 
 logger = logging.getLogger(__name__)
 
 API_RETRY: Final = Backoff(initial_s=1.0, max_s=15.0)
+LEASE_TIMEOUT_S: Final = 4.0
+"""For one request about the lease: two of them, and a pause, fit into the time that a renewal may take."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
-    """`namespaces` empty: the whole cluster. `worker_image` serves pools that name none."""
+    """`namespaces` empty: the whole cluster. `worker_image` serves pools that name none.
+
+    `lease` is what the replicas share; None: this process is the only one. No two processes that may run at the same
+    time have the same `identity`.
+    """
 
     worker_image: str
     namespaces: tuple[str, ...] = ()
@@ -41,69 +45,41 @@ class Options:
     image_by_digest: bool = False
     host: str = "0.0.0.0"  # noqa: S104 - a pod's own network namespace
     port: int = 8081
+    lease: Key | None = None
+    identity: str = ""
 
 
-async def operate(options: Options, *, stop: asyncio.Event) -> None:
-    """Run until `stop` is set, or until Kopf ends by itself.
+async def operate(options: Options) -> None:
+    """Run until SIGTERM or SIGINT.
 
     Raises:
         kubernetes.aio.config.ConfigException: no cluster is configured.
         OSError: the health port is taken.
     """
+    stop = asyncio.Event()
+    _heed_signals(stop)
     async with AsyncExitStack() as stack:
-        api = await connect()
-        stack.push_async_callback(api.close)
+        client = await connect()
+        stack.push_async_callback(client.close)
         session = await stack.enter_async_context(aiohttp.ClientSession())
-        started = asyncio.Event()
-        loops: list[Loop] = []
-        health = await serve_health(
-            host=options.host,
-            port=options.port,
-            alive=lambda: loops[0].problem() if loops else "",
-            ready=lambda: "" if started.is_set() else "the resources are being read",
-        )
+        fence, elector = always_open(), None
+        if options.lease is not None:
+            fence = Fence()
+            lease = Lease(KubeApi(client, timeout_s=LEASE_TIMEOUT_S, patient=False), options.lease)
+            elector = Elector(lease, fence, identity=options.identity)
+        api = KubeApi(client, fence=fence)
+        replica = Replica(api, session, fence, elector, namespaces=options.namespaces)
+        health = await serve_health(host=options.host, port=options.port, alive=replica.problem, ready=replica.waits)
         stack.push_async_callback(health.cleanup)
         versions = await _versions(api, options, stop)
-        if versions is None:
-            return
-        cluster = KubernetesCluster(api, policy_api=versions.policy_api)
-        census = Census(cluster.store)
-        REGISTRY.register(census)
-        stack.callback(REGISTRY.unregister, census)
-        reconciler = Reconciler(cluster, session=session, clock=time.time, versions=versions)
-        loops.append(Loop(cluster, reconciler, time.time))
-        await _run(cluster, loops[0], options, stop=stop, started=started)
+        if versions is not None:
+            await replica.run(versions, stop, on_kopf=lambda: _heed_signals(stop))
 
 
-async def _run(
-    cluster: KubernetesCluster, loop: Loop, options: Options, *, stop: asyncio.Event, started: asyncio.Event
-) -> None:
-    """Kopf in front; when it ends, everything does."""
-    watch = Watch(cluster.store, loop.mark)
-    registry = kopf.OperatorRegistry()
-    register(registry, watch, namespaced=bool(options.namespaces))
-    background = [
-        asyncio.create_task(_after(started, loop), name="loop"),
-        asyncio.create_task(resync_forever(cluster, watch.feed, options.namespaces), name="resync"),
-    ]
-    try:
-        await kopf.operator(
-            registry=registry,
-            standalone=True,
-            clusterwide=not options.namespaces,
-            namespaces=options.namespaces,
-            stop_flag=stop,
-            ready_flag=started,
-        )
-    finally:
-        for task in background:
-            task.cancel()
-        await asyncio.gather(*background, return_exceptions=True)
-
-
-async def _after(started: asyncio.Event, loop: Loop) -> None:
-    await started.wait()
-    await loop.run()
+def _heed_signals(stop: asyncio.Event) -> None:
+    """Have signals set `stop`. Kopf takes them for itself when it begins: then it would end before the rounds do."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
 
 async def _versions(api: KubeApi, options: Options, stop: asyncio.Event) -> Versions | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+from collections.abc import Iterator
 from typing import Any, Final
 
 import kopf
@@ -20,6 +22,22 @@ REQUEST_TIMEOUT_S: Final = 30.0
 CONNECT_TIMEOUT_S: Final = 10.0
 
 
+class Patience:
+    """Kopf's waits between tries of one request: growing, spread, and without an end.
+
+    With an end, Kopf gives up on an API server that is down for minutes, and takes the process with it.
+    """
+
+    first_s: Final = 0.5
+    max_s: Final = 5.0
+
+    def __iter__(self) -> Iterator[float]:
+        wait_s = self.first_s
+        while True:
+            yield wait_s * (1 + random.random() / 2)  # noqa: S311 - spread, no secret
+            wait_s = min(2 * wait_s, self.max_s)
+
+
 def configure(settings: kopf.OperatorSettings, *, namespaced: bool) -> None:
     """Set what differs from Kopf's defaults.
 
@@ -35,6 +53,7 @@ def configure(settings: kopf.OperatorSettings, *, namespaced: bool) -> None:
     settings.watching.connect_timeout = CONNECT_TIMEOUT_S
     settings.networking.request_timeout = REQUEST_TIMEOUT_S
     settings.networking.connect_timeout = CONNECT_TIMEOUT_S
+    settings.networking.error_backoffs = Patience()
     # Events are written by rounds, about decisions; Kopf's own would tell of handlers, which say nothing to users.
     settings.posting.enabled = False
     # The server filters: the operator must not receive every pod of the cluster.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from time import monotonic
 from typing import Any, Final
 
 import kopf
@@ -9,6 +11,7 @@ import kopf
 from phalanx_contract.runtime import GROUP, VERSION
 from phalanx_operator.api.types import Key, Manifest
 from phalanx_operator.build.labels import LABEL_POOL
+from phalanx_operator.handlers.pulse import Pulse
 from phalanx_operator.handlers.settings import configure, login
 from phalanx_operator.observe.store import Ref, Store, ref_of
 from phalanx_operator.reconcile.feed import Feed, Mark
@@ -23,8 +26,12 @@ class Watch:
     store nor the rounds may be touched.
     """
 
-    def __init__(self, store: Store, mark: Mark) -> None:
+    def __init__(
+        self, store: Store, mark: Mark, *, pulse: Pulse | None = None, clock: Callable[[], float] = monotonic
+    ) -> None:
         self.feed = Feed(store, mark)
+        self._pulse = pulse or Pulse()
+        self._clock = clock
         self._store = store
         self._mark = mark
 
@@ -38,13 +45,15 @@ class Watch:
     async def event(self, *, type: str | None, body: kopf.Body, **_: Any) -> None:
         """One of the three kinds was seen at start (None), added, modified or deleted."""
         obj = _plain(body)
+        self._pulse.heard(obj["kind"], listed=type is None, now=self._clock())
         if type == "DELETED":
             self.feed.remove(ref_of(obj))
         else:
             self.feed.mark(obj)
 
-    async def child_event(self, *, body: kopf.Body, **_: Any) -> None:
+    async def child_event(self, *, type: str | None, body: kopf.Body, **_: Any) -> None:
         """A Deployment or Pod of ours changed."""
+        self._pulse.heard(str(body.get("kind")), listed=type is None, now=self._clock())
         pool = body.metadata.labels.get(LABEL_POOL)
         key = Key(body.metadata.namespace or "", pool or "")
         if pool and self._store.get(Ref("ServingPool", key)) is not None:

@@ -8,7 +8,8 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from phalanx_contract import metrics as worker
 from phalanx_contract.metrics import Metric
-from phalanx_operator.reconcile import census, tally
+from phalanx_operator import tally
+from phalanx_operator.reconcile import census
 
 
 def described(collector: MetricWrapperBase) -> Metric:
@@ -23,6 +24,7 @@ def described(collector: MetricWrapperBase) -> Metric:
 ROUNDS: Final = described(tally.ROUNDS)
 ROUND_SECONDS: Final = described(tally.ROUND_SECONDS)
 DECISIONS: Final = described(tally.DECISIONS)
+LEADER: Final = described(tally.LEADER)
 
 WORKER: Final = worker.ALL
 OPERATOR: Final = (

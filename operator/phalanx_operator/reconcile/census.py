@@ -7,7 +7,7 @@ workers measure with what the resources promise. TenantAdapters, of which there 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from prometheus_client.core import GaugeMetricFamily
@@ -55,13 +55,19 @@ _Row = tuple[tuple[str, ...], float]
 
 
 class Census(Collector):
-    """Counts what the store holds. Register it while the store is filled."""
+    """Counts what the store holds, while `speaks` says so. Register it while the store is filled.
 
-    def __init__(self, store: Store) -> None:
+    Of several replicas the leader alone speaks: of two series about one resource, queries that join would refuse both.
+    """
+
+    def __init__(self, store: Store, *, speaks: Callable[[], bool] = lambda: True) -> None:
         self._store = store
+        self._speaks = speaks
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """One family for each metric of `ALL`."""
+        if not self._speaks():
+            return
         pools, ensembles = self._store.all_of("ServingPool"), self._store.all_of("StudentEnsemble")
         both = [*pools, *ensembles]
         yield _family(OBJECTIVE, (row for obj in ensembles for row in self._objective(obj)))

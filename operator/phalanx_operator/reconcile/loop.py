@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from typing import Final
 
+from phalanx_operator import tally
 from phalanx_operator.api.types import Key
 from phalanx_operator.observe.store import Ref
-from phalanx_operator.reconcile import tally
 from phalanx_operator.reconcile.orphans import sweep
 from phalanx_operator.reconcile.pool import Reconciler
 from phalanx_operator.reconcile.ports import Clock, Cluster
-from phalanx_operator.reconcile.rounds import DEBOUNCE_S, Rounds
+from phalanx_operator.reconcile.rounds import DEBOUNCE_S, Rounds, Stage
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +65,10 @@ class Loop:
             return f"no sweep for {now - self._swept_at:.0f} s"
         stuck = self._rounds.stuck()
         return f"no round for long: {', '.join(map(str, stuck))}" if stuck else ""
+
+    def stages(self) -> Counter[Stage]:
+        """How many pools are where on their way round."""
+        return self._rounds.stages()
 
     async def _sweep(self) -> None:
         for key in self._rounds:

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from phalanx_contract.conditions import ConditionStatus, ConditionType, Reason
+from phalanx_operator import tally
 from phalanx_operator.api.types import Manifest
 from phalanx_operator.decide.types import Action, Decision
 from phalanx_operator.errors import ClusterError
 from phalanx_operator.observe.store import ref_of
-from phalanx_operator.reconcile import tally
 from phalanx_operator.reconcile.ports import Cluster, Note
 
 logger = logging.getLogger(__name__)

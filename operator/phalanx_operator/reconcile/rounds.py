@@ -8,7 +8,10 @@ mark(key) ----> wait a moment for more (debounce) ----> round ----> sleep until 
 from __future__ import annotations
 
 import asyncio
+import enum
 import logging
+import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -27,8 +30,21 @@ STUCK_AFTER_S: Final = ROUND_TIMEOUT_S + 60.0
 """A pool whose task made no progress for that long makes the liveness probe fail."""
 RETRY: Final = Backoff(initial_s=1.0, max_s=15.0)
 
+JITTER: Final = 0.2
+"""A wait after a failure is up to so much longer: pools that failed together are not tried again together."""
+
 Round = Callable[[Key], Awaitable[float]]
 """Do one round; returns after how many seconds the next one is due."""
+
+
+class Stage(enum.StrEnum):
+    """Where a pool is on its way round."""
+
+    DUE = "due"
+    RUNNING = "running"
+    WAITING = "waiting"
+    FAILING = "failing"
+    """Waiting to be tried again."""
 
 
 @dataclass(slots=True)
@@ -37,13 +53,15 @@ class _Pool:
     dirty: asyncio.Event = field(default_factory=asyncio.Event)
     due_at: float = 0.0
     backoff: Backoff = RETRY
+    stage: Stage = Stage.DUE
 
 
 class Rounds:
-    """Runs `round_` for every pool that was marked, until `forget` or `close`."""
+    """Runs `round_` for every pool that was marked, until `forget` or `close`. `dice` in [0, 1) spreads the retries."""
 
-    def __init__(self, round_: Round) -> None:
+    def __init__(self, round_: Round, *, dice: Callable[[], float] = random.random) -> None:
         self._round = round_
+        self._dice = dice
         self._pools: dict[Key, _Pool] = {}
 
     def __repr__(self) -> str:
@@ -71,6 +89,10 @@ class Rounds:
         for pool in pools.values():
             await _end(pool.task)
 
+    def stages(self) -> Counter[Stage]:
+        """How many pools are where."""
+        return Counter(pool.stage for pool in self._pools.values())
+
     def stuck(self) -> list[Key]:
         """Pools whose next round should have been over long ago."""
         now = asyncio.get_running_loop().time()
@@ -80,7 +102,9 @@ class Rounds:
         await asyncio.sleep(0)  # until `mark` has stored this task
         pool = self._pools[key]
         while True:
+            pool.stage = Stage.DUE
             await asyncio.sleep(DEBOUNCE_S)
+            pool.stage = Stage.RUNNING
             pool.dirty.clear()
             delay_s, wakes = await self._try(key, pool)
             pool.due_at = asyncio.get_running_loop().time() + delay_s
@@ -92,12 +116,14 @@ class Rounds:
             async with asyncio.timeout(ROUND_TIMEOUT_S):
                 delay_s = await self._round(key)
         except Exception as error:
-            pool.backoff = pool.backoff.failed()
+            pool.backoff, pool.stage = pool.backoff.failed(), Stage.FAILING
+            asked_s = error.retry_after_s if isinstance(error, ClusterError) else None
+            delay_s = max(pool.backoff.delay_s, asked_s or 0.0) * (1 + JITTER * self._dice())
             # What the cluster refuses is said in one line; anything else is a defect, and its trace is needed.
             trace = None if isinstance(error, ClusterError) else error
-            logger.error("pool %s: %s; next try in %g s", key, _said(error), pool.backoff.delay_s, exc_info=trace)
-            return pool.backoff.delay_s, asyncio.Event()
-        pool.backoff = RETRY
+            logger.error("pool %s: %s; next try in %.1f s", key, _said(error), delay_s, exc_info=trace)
+            return delay_s, asyncio.Event()
+        pool.backoff, pool.stage = RETRY, Stage.WAITING
         return delay_s, pool.dirty
 
 

@@ -65,8 +65,8 @@ async def test_pods_of_pools_that_exist_mark_them(watched):
     watch = Watch(watched.store, marked.append)
     for name in ("gpus", "gone"):
         meta = {"name": "p", "namespace": "default", "labels": {"phalanx.dev/pool": name}}
-        await watch.child_event(body=kopf.Body({"metadata": meta}))
-    await watch.child_event(body=kopf.Body({"metadata": {"name": "stray", "namespace": "default"}}))
+        await watch.child_event(type="MODIFIED", body=kopf.Body({"metadata": meta}))
+    await watch.child_event(type="MODIFIED", body=kopf.Body({"metadata": {"name": "stray", "namespace": "default"}}))
     assert marked == [Key("default", "gpus")]
 
 

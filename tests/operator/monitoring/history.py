@@ -19,7 +19,7 @@ _VALUES: Final = {
     "namespace": ("ml",), "ensemble": ("sentiment",), "pool": ("gpus",), "students": ("1", "4"), "code": ("200", "429"),
     "row": ("0", "final"), "agrees": ("true", "false"), "state": ("used", "free"), "result": ("done", "failed"),
     "hash": ("sha256:1",), "kind": ("ServingPool",), "name": ("gpus",), "type": ("Ready",), "reason": ("NotLoaded",),
-    "action": ("Lower",), "field": ("decision",),
+    "action": ("Lower",), "field": ("decision",), "verb": ("patch",), "resource": ("configmaps",),
 }  # fmt: skip
 """Label values that occur; a label without one here is a test that has to be brought up to date."""
 _TARGET: Final = {"namespace": "ml", "pod": POD, "instance": "10.0.0.1:8080", "job": "workers"}

@@ -81,3 +81,7 @@ def test_what_is_deleted_is_gone_at_the_next_scrape():
     assert sum(len(family.samples) for family in families.collect()) == 1
     store.remove(Ref("ServingPool", ref_of(pool()).key))
     assert sum(len(family.samples) for family in families.collect()) == 0
+
+
+def test_a_replica_that_does_not_lead_says_nothing_of_the_resources():
+    assert list(Census(Store([pool(), ensemble()]), speaks=lambda: False).collect()) == []

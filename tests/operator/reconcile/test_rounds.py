@@ -8,7 +8,7 @@ import pytest
 
 from phalanx_operator.api.types import Key
 from phalanx_operator.errors import ClusterError
-from phalanx_operator.reconcile.rounds import DEBOUNCE_S, ROUND_TIMEOUT_S, STUCK_AFTER_S, Rounds
+from phalanx_operator.reconcile.rounds import DEBOUNCE_S, ROUND_TIMEOUT_S, STUCK_AFTER_S, Rounds, Stage
 
 pytestmark = pytest.mark.looptime
 A, B = Key("default", "a"), Key("default", "b")
@@ -68,7 +68,7 @@ async def test_a_mark_during_the_wait_wakes_that_pool_alone():
 async def test_failures_are_tried_again_with_growing_waits_and_forgotten_after_success(caplog):
     log = Log(due_s=100.0)
     log.failures = 3
-    rounds = Rounds(log)
+    rounds = Rounds(log, dice=lambda: 0.0)
     rounds.mark(A)
     await asyncio.sleep(20)
     waits = [later - earlier for earlier, later in zip(log.times, log.times[1:], strict=False)]
@@ -79,6 +79,48 @@ async def test_failures_are_tried_again_with_growing_waits_and_forgotten_after_s
     await asyncio.sleep(3)
     assert log.times[-1] - log.times[-2] == pytest.approx(1 + DEBOUNCE_S)
     await rounds.close()
+
+
+async def test_a_server_that_asks_for_time_is_given_it_and_pools_that_failed_together_come_back_apart():
+    class BusyError(ClusterError):
+        retry_after_s = 30.0
+
+    times: dict[Key, list[float]] = {A: [], B: []}
+
+    async def busy(key: Key) -> float:
+        times[key].append(asyncio.get_running_loop().time())
+        raise BusyError("too many requests")
+
+    rolls = iter([0.0, 0.9])
+    rounds = Rounds(busy, dice=lambda: next(rolls, 0.0))
+    rounds.mark(A)
+    rounds.mark(B)
+    await asyncio.sleep(40)
+    waits = {key: at[1] - at[0] for key, at in times.items()}
+    assert waits == {A: pytest.approx(30 + DEBOUNCE_S), B: pytest.approx(30 * 1.18 + DEBOUNCE_S)}
+    await rounds.close()
+
+
+async def test_stages_tell_where_every_pool_is():
+    gate = asyncio.Event()
+
+    async def held(key: Key) -> float:
+        await gate.wait()
+        if key == B:
+            raise ClusterError("refused")
+        return 1000.0
+
+    rounds = Rounds(held)
+    rounds.mark(A)
+    rounds.mark(B)
+    assert rounds.stages() == {Stage.DUE: 2}
+    await asyncio.sleep(1)
+    assert rounds.stages() == {Stage.RUNNING: 2}
+    gate.set()
+    await asyncio.sleep(0.1)
+    assert rounds.stages() == {Stage.WAITING: 1, Stage.FAILING: 1}
+    await rounds.close()
+    assert rounds.stages() == {}
 
 
 async def test_a_round_that_hangs_is_cut_off_and_tried_again():

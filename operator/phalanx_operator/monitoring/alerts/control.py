@@ -9,7 +9,7 @@ from phalanx_contract.conditions import ConditionType
 from phalanx_operator.decide.types import DecisionReason
 from phalanx_operator.monitoring.alerts.alert import Alert
 from phalanx_operator.monitoring.promql import increase, select
-from phalanx_operator.monitoring.series import ROUND_SECONDS, ROUNDS
+from phalanx_operator.monitoring.series import LEADER, ROUND_SECONDS, ROUNDS
 from phalanx_operator.reconcile import census
 
 _WHO: Final = "{{ $labels.namespace }}/{{ $labels.name }}"
@@ -141,6 +141,22 @@ ALERTS: Final = (
             "Does it run? `kubectl get pods -A -l app.kubernetes.io/name=phalanx-operator`, then its log.",
             "It runs: does Prometheus scrape it? `metrics.serviceMonitor.enabled` of the chart, or a scrape job for "
             "its Service.",
+        ),
+    ),
+    Alert(
+        name="PhalanxOperatorLacksLeader",
+        expr=f"max({select(LEADER)}) == 0",
+        hold="2m",
+        severity="critical",
+        summary="No replica of the Phalanx operator leads",
+        description="For 2 minutes every replica of the operator has stood by, so nothing is adapted or repaired; "
+        "workers go on with their plan. Their logs say what the lease lacks: kubectl logs -A -l "
+        "app.kubernetes.io/name=phalanx-operator --prefix",
+        steps=(
+            "Does the API server answer? Without it no lease can be renewed, and the leader stands down by itself.",
+            "403 on `leases`: the Role of the release's namespace is missing or older; upgrade the chart with "
+            "`rbac.create`.",
+            "Who holds the lease? `kubectl get lease -A`; one that was deleted comes back after 15 s.",
         ),
     ),
     Alert(

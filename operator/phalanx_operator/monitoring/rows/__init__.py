@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from phalanx_operator.monitoring.panels import Panel
-from phalanx_operator.monitoring.rows import engine, glance, load, operations, students, tenants
+from phalanx_operator.monitoring.rows import engine, glance, load, operations, replicas, students, tenants
 
 ROWS: Final[Mapping[str, tuple[Panel, ...]]] = {
     "At a glance": glance.PANELS,
@@ -15,4 +15,5 @@ ROWS: Final[Mapping[str, tuple[Panel, ...]]] = {
     "Engine": engine.PANELS,
     "Tenants": tenants.PANELS,
     "Pools and operator": operations.PANELS,
+    "Replicas of the operator": replicas.PANELS,
 }
