@@ -62,7 +62,9 @@ class Reason(enum.StrEnum):
     METRICS_FRESH = "MetricsFresh"
     METRICS_MISSING = "MetricsMissing"
     METRICS_STALE = "MetricsStale"
+    METRICS_INCOMPLETE = "MetricsIncomplete"
     METRICS_UNREACHABLE = "MetricsUnreachable"
+    METRICS_UNAUTHORIZED = "MetricsUnauthorized"
     # Ready
     NOT_ACCEPTED = "NotAccepted"
     NOT_LOADED = "NotLoaded"

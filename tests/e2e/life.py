@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import base64
 import gzip
+import tempfile
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
+
+from aiohttp import web
 
 from tests.e2e import resources
 from tests.e2e.artifacts import make_ensemble, make_tenant
 from tests.e2e.kube import Object, path_of
 from tests.e2e.scene import Scene
 from tests.e2e.waiting import NotYet, eventually
+from tests.operator.observe.servers import Certificates, serving, vector
 
 POOL, MODEL, TENANT, SECRET = "lived", "sentiment", "acme", "acme-key"
 API_KEY: Final = "key-Zq7TuLpW3vXc9RbN5sJd"
 STORE_TOKEN: Final = "token-Hy2MfKe8QwPa6GtVxS4o"
-SECRETS: Final = (API_KEY, STORE_TOKEN)
+PROMETHEUS_TOKEN: Final = "bearer-Rk4XnJd7YbLq2ZsWm9Tc"
+SECRETS: Final = (API_KEY, STORE_TOKEN, PROMETHEUS_TOKEN)
 """Values that occur nowhere else, so that they can be looked for."""
 _KINDS: Final = (
     "/api/v1/{}/configmaps",
@@ -50,6 +56,7 @@ async def live(scene: Scene) -> Written:
     await _begin(scene)
     await written.look(scene)
     await _ask_with_keys(scene)
+    await _measure(scene)
     await _scale(scene)
     await _change_the_plan(scene)
     await _shrink_the_plan(scene)
@@ -85,7 +92,7 @@ async def _begin(scene: Scene) -> None:
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {"name": SECRET},
-        "stringData": {"apiKey": API_KEY, "storeToken": STORE_TOKEN},
+        "stringData": {"apiKey": API_KEY, "storeToken": STORE_TOKEN, "token": PROMETHEUS_TOKEN},
     }
     await scene.kube.apply(f"/api/v1/namespaces/{scene.namespace}/secrets/{SECRET}", secret)
     reference = {"apiKeySecret": {"name": SECRET}}
@@ -102,6 +109,37 @@ async def _ask_with_keys(scene: Scene) -> None:
     worker = await scene.worker(POOL)
     assert (await worker.infer(f"{MODEL}:{TENANT}", key=API_KEY)).status == 200
     assert (await worker.infer(f"{MODEL}:{TENANT}", key=STORE_TOKEN)).status == 401
+
+
+async def _measure(scene: Scene) -> None:
+    """Metrics come from a Prometheus that wants a token and has a certificate of its own authority."""
+    presented = []
+
+    async def answer(request: web.Request) -> web.Response:
+        presented.append(request.headers["Authorization"])
+        return web.Response(text=vector(warnings=[f"{presented[0]} expires soon"]))
+
+    with tempfile.TemporaryDirectory() as folder:
+        certificates = Certificates(Path(folder) / "pki")
+    async with serving(answer, tls=certificates.of_server) as url:
+        authorities = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "roots"}}
+        path = f"/api/v1/namespaces/{scene.namespace}/configmaps/roots"
+        await scene.kube.apply(path, authorities | {"data": {"ca.crt": certificates.ca}})
+        prometheus = {
+            "url": url,
+            "authorization": {"credentials": {"name": SECRET}},
+            "tlsConfig": {"ca": {"configMap": {"name": "roots"}}},
+        }
+        await scene.patch("ServingPool", POOL, {"metrics": {"prometheus": prometheus}})
+
+        async def told() -> None:
+            condition = await scene.condition("ServingPool", POOL, "MetricsAvailable")
+            if condition["reason"] != "MetricsIncomplete":
+                raise NotYet(str(condition))
+
+        await eventually(told, within_s=60)
+    assert presented[0] == f"Bearer {PROMETHEUS_TOKEN}"
+    await scene.patch("ServingPool", POOL, {"metrics": {"prometheus": None}})
 
 
 async def _scale(scene: Scene) -> None:

@@ -21,9 +21,10 @@ end-to-end tests fail on a right that is missing, and on one that is not used (d
 - apiGroups: [""]
   resources: [services, serviceaccounts]
   verbs: [list, create, patch]
+# A ConfigMap may also hold the certificate authorities of a Prometheus, by the name that its ServingPool gives.
 - apiGroups: [""]
   resources: [configmaps]
-  verbs: [list, create, patch, delete]
+  verbs: [get, list, create, patch, delete]
 - apiGroups: [networking.k8s.io]
   resources: [networkpolicies]
   verbs: [list, create, patch, delete]
@@ -34,7 +35,8 @@ end-to-end tests fail on a right that is missing, and on one that is not used (d
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch, patch]
-# API keys of tenants, each by the name that its TenantAdapter gives.
+# API keys of tenants, tokens and certificate authorities for Prometheus: each by the name that its TenantAdapter or
+# ServingPool gives.
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get]

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
-from phalanx_operator.api.types import AdapterCache, MetricsSource, Network, Replicas, Rollout, Worker
+from phalanx_operator.api.types import (
+    AdapterCache,
+    KeyRef,
+    MetricsSource,
+    Network,
+    Prometheus,
+    Replicas,
+    Rollout,
+    Worker,
+)
 from phalanx_operator.api.units import parse_duration, parse_quantity
 
 
@@ -39,9 +48,23 @@ def rollout(spec: Mapping[str, Any]) -> Rollout:
 def metrics(spec: Mapping[str, Any]) -> MetricsSource:
     """Where decisions read the load."""
     return MetricsSource(
-        prometheus_url=spec.get("prometheus", {}).get("url"),
+        prometheus=prometheus(spec["prometheus"]) if "prometheus" in spec else None,
         interval_s=parse_duration(spec["interval"]),
         stale_after_s=parse_duration(spec["staleAfter"]),
+    )
+
+
+def prometheus(spec: Mapping[str, Any]) -> Prometheus:
+    """A Prometheus and how to be let in."""
+    credentials = spec.get("authorization", {}).get("credentials")
+    tls = spec.get("tlsConfig", {})
+    return Prometheus(
+        url=spec["url"].rstrip("/"),
+        timeout_s=parse_duration(spec["timeout"]),
+        token=None if credentials is None else _key_ref("Secret", credentials, "authorization.credentials"),
+        ca=next(_authorities(tls.get("ca", {})), None),
+        server_name=tls.get("serverName", ""),
+        org_id=spec.get("orgID", ""),
     )
 
 
@@ -70,3 +93,14 @@ def network(policy: Mapping[str, Any]) -> Network:
         sources=None if sources is None else tuple(sources),
         egress=None if egress is None else tuple(egress),
     )
+
+
+def _authorities(ca: Mapping[str, Any]) -> Iterator[KeyRef]:
+    if "secret" in ca:
+        yield _key_ref("Secret", ca["secret"], "tlsConfig.ca.secret")
+    if "configMap" in ca:
+        yield _key_ref("ConfigMap", ca["configMap"], "tlsConfig.ca.configMap")
+
+
+def _key_ref(kind: Literal["Secret", "ConfigMap"], spec: Mapping[str, Any], field: str) -> KeyRef:
+    return KeyRef(kind=kind, name=spec["name"], key=spec["key"], field=f"spec.metrics.prometheus.{field}")

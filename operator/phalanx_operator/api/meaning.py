@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from phalanx_contract.runtime import OPERATOR_ENV
+from phalanx_operator.api.endpoints import base_url_fault
 from phalanx_operator.api.issues import SpecIssue
 from phalanx_operator.api.locations import prefix_fault, uri_fault
 from phalanx_operator.api.peers import peer_issues
@@ -18,6 +19,7 @@ _DURATIONS: Final = (
     ("spec.objective.p99", ("objective", "p99"), 0.0005, 600.0),
     ("spec.metrics.interval", ("metrics", "interval"), 1.0, 3600.0),
     ("spec.metrics.staleAfter", ("metrics", "staleAfter"), 1.0, 86400.0),
+    ("spec.metrics.prometheus.timeout", ("metrics", "prometheus", "timeout"), 1.0, 60.0),
 )
 
 
@@ -25,6 +27,7 @@ def meaning_issues(kind: str, spec: Mapping[str, Any]) -> Iterator[SpecIssue]:
     """Faults of one kind's spec, as far as its form allows to look."""
     if kind == "ServingPool":
         yield from _durations(spec)
+        yield from _prometheus(spec)
         yield from _worker(spec)
         yield from _allowed(spec.get("artifacts"))
         yield from peer_issues(spec.get("networkPolicy"))
@@ -37,14 +40,27 @@ def meaning_issues(kind: str, spec: Mapping[str, Any]) -> Iterator[SpecIssue]:
 
 def _durations(spec: Mapping[str, Any]) -> Iterator[SpecIssue]:
     for field, path, low, high in _DURATIONS:
-        group = spec.get(path[0])
-        text = group.get(path[1]) if isinstance(group, Mapping) else None
+        text = _at(spec, path)
         try:
             seconds = parse_duration(text) if isinstance(text, str) else low
         except ValueError:
             continue
         if not low <= seconds <= high:
             yield SpecIssue(field, f"{text} is not within {low:g}s and {high:g}s")
+
+
+def _at(spec: Mapping[str, Any], path: tuple[str, ...]) -> object:
+    """What lies at a path; None if nothing does."""
+    node: object = spec
+    for step in path:
+        node = node.get(step) if isinstance(node, Mapping) else None
+    return node
+
+
+def _prometheus(spec: Mapping[str, Any]) -> Iterator[SpecIssue]:
+    url = _at(spec, ("metrics", "prometheus", "url"))
+    if isinstance(url, str) and (fault := base_url_fault(url)):
+        yield SpecIssue("spec.metrics.prometheus.url", fault)
 
 
 def _worker(spec: Mapping[str, Any]) -> Iterator[SpecIssue]:

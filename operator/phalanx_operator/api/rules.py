@@ -40,6 +40,15 @@ def _name_fits(longest: int) -> Rule:
     )
 
 
+def _encrypted_or_open(prometheus: dict[str, Any]) -> bool:
+    guarded = "authorization" in prometheus or "tlsConfig" in prometheus
+    return not guarded or prometheus["url"].startswith("https://")
+
+
+def _one_source(ca: dict[str, Any] | None) -> bool:
+    return ca is None or ("secret" in ca) != ("configMap" in ca)
+
+
 _POOL: Final = (
     _name_fits(MAX_POOL_NAME),
     Rule(
@@ -72,6 +81,23 @@ _POOL: Final = (
         holds=lambda metrics: parse_duration(metrics["interval"]) <= parse_duration(metrics["staleAfter"]),
         field="spec.metrics.staleAfter",
         message="must not be below spec.metrics.interval, or every sample would be stale; raise staleAfter",
+    ),
+    Rule(
+        at=("spec", "metrics"),
+        cel="!has(self.prometheus) || self.prometheus.url.startsWith('https://') "
+        "|| !(has(self.prometheus.authorization) || has(self.prometheus.tlsConfig))",
+        holds=lambda metrics: _encrypted_or_open(metrics.get("prometheus", {"url": ""})),
+        field="spec.metrics.prometheus.url",
+        message="must start with https:// where there is authorization or tlsConfig, or everyone on the way could read "
+        "the token; use https://, or leave both out",
+    ),
+    Rule(
+        at=("spec", "metrics"),
+        cel="!has(self.prometheus) || !has(self.prometheus.tlsConfig) || !has(self.prometheus.tlsConfig.ca) "
+        "|| has(self.prometheus.tlsConfig.ca.secret) != has(self.prometheus.tlsConfig.ca.configMap)",
+        holds=lambda metrics: _one_source(metrics.get("prometheus", {}).get("tlsConfig", {}).get("ca")),
+        field="spec.metrics.prometheus.tlsConfig.ca",
+        message="must have either secret or configMap; name the one that holds the certificates",
     ),
 )
 _ENSEMBLE: Final = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from phalanx_contract.plan import Artifact
 
@@ -95,10 +95,39 @@ class Rollout:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class MetricsSource:
-    """Where the operator reads metrics: a Prometheus, or with no URL the pods' own /metrics."""
+class KeyRef:
+    """One key of a Secret or ConfigMap in the namespace of the resource; `field` is where the spec names it."""
 
-    prometheus_url: str | None = None
+    kind: Literal["Secret", "ConfigMap"]
+    name: str
+    key: str
+    field: str
+
+    def __str__(self) -> str:
+        return f"key {self.key} of {self.kind} {self.name}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prometheus:
+    """A Prometheus, or what answers like one (Thanos, Mimir, VictoriaMetrics), and how to be let in.
+
+    Without `ca` the certificate authorities of the operator's image are trusted. An empty `server_name` means the host
+    of the URL, an empty `org_id` no such header.
+    """
+
+    url: str
+    timeout_s: float = 10.0
+    token: KeyRef | None = None
+    ca: KeyRef | None = None
+    server_name: str = ""
+    org_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MetricsSource:
+    """Where the operator reads metrics: a Prometheus, or without one the pods' own /metrics."""
+
+    prometheus: Prometheus | None = None
     interval_s: float = 10.0
     stale_after_s: float = 60.0
 
@@ -108,7 +137,7 @@ class MetricsSource:
 
         Prometheus scrapes at its own, often longer, interval, and its rate() needs two samples within the window.
         """
-        return self.interval_s * (3 if self.prometheus_url is None else 6)
+        return self.interval_s * (3 if self.prometheus is None else 6)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -78,6 +78,8 @@ def _doubt(policy: CutPolicy, metrics: EnsembleMetrics | None, observation: Obse
     doubt = doubt_observation(observation, stale_after_s=policy.stale_after_s, now=now)
     if doubt is not None or metrics is None:
         return doubt or Doubt(DecisionReason.METRICS_MISSING, "the workers export no metrics of this ensemble")
+    if observation.ramps_problem:
+        return Doubt(DecisionReason.METRICS_MISSING, observation.ramps_problem)
     return doubt_ramps(metrics.ramps)
 
 

@@ -85,7 +85,8 @@ class EnsembleMetrics:
 class Observation:
     """What was seen of one pool's load. `at` is the time of the newest sample, in the clock of `now`.
 
-    `problem` is empty, or says in a sentence why there are no metrics (then HOLD).
+    `problem` is empty, or says in a sentence why there are no metrics, or not all of them (then HOLD); `fault` is its
+    kind, as the condition MetricsAvailable names it. `ramps_problem` says it of the ramps' statistics alone.
     """
 
     at: float | None
@@ -93,6 +94,8 @@ class Observation:
     busy_share: float | None = None
     ensembles: Mapping[str, EnsembleMetrics] = field(default_factory=dict)
     problem: str = ""
+    fault: Reason = Reason.METRICS_MISSING
+    ramps_problem: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

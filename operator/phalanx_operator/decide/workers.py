@@ -60,10 +60,6 @@ def metrics_available(observation: Observation, pool: ServingPool, *, now: float
     if doubt is None:
         message = "decisions rest on fresh metrics"
         return Finding(ConditionType.METRICS_AVAILABLE, ConditionStatus.TRUE, Reason.METRICS_FRESH, message)
-    reason = Reason.METRICS_MISSING
-    if doubt.reason is DecisionReason.METRICS_STALE:
-        reason = Reason.METRICS_STALE
-    elif pool.metrics.prometheus_url and observation.at is None and observation.problem.startswith("Prometheus"):
-        reason = Reason.METRICS_UNREACHABLE
+    reason = Reason.METRICS_STALE if doubt.reason is DecisionReason.METRICS_STALE else observation.fault
     message = f"{doubt.message}; what was decided before stays in force"
     return Finding(ConditionType.METRICS_AVAILABLE, ConditionStatus.FALSE, reason, message)

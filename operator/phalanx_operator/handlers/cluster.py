@@ -12,7 +12,7 @@ from phalanx_operator.apply import events, objects, status
 from phalanx_operator.apply.api import ApiError, KubeApi
 from phalanx_operator.apply.paths import collection, item
 from phalanx_operator.build.labels import LABEL_POOL
-from phalanx_operator.handlers.secrets import SecretCache
+from phalanx_operator.handlers.references import ReferenceCache
 from phalanx_operator.observe.store import Ref, Store, owned_by, ref_of
 from phalanx_operator.reconcile.ports import Note
 
@@ -33,7 +33,8 @@ class KubernetesCluster:
             ("apps/v1", "Deployment"),
             (policy_api, "PodDisruptionBudget"),
         )
-        self._secrets = SecretCache(self._secret, clock=time.monotonic)
+        self._secrets = self._references("Secret")
+        self._config_maps = self._references("ConfigMap")
         self.store = store or Store()
 
     def __repr__(self) -> str:
@@ -55,9 +56,15 @@ class KubernetesCluster:
         """The pods that carry the pool's labels."""
         return await self._of_pool("v1", "Pod", pool)
 
-    async def secrets(self, namespace: str, names: Collection[str]) -> Mapping[str, Manifest]:
+    async def secrets(self, namespace: str, names: Collection[str], *, fresh: bool = False) -> Mapping[str, Manifest]:
         """From the cache, or read one by one: the operator may get Secrets but not list them."""
-        return await self._secrets.get(namespace, names)
+        return await self._secrets.get(namespace, names, fresh=fresh)
+
+    async def config_maps(
+        self, namespace: str, names: Collection[str], *, fresh: bool = False
+    ) -> Mapping[str, Manifest]:
+        """From the cache, or read one by one."""
+        return await self._config_maps.get(namespace, names, fresh=fresh)
 
     async def apply(self, manifest: Manifest) -> None:
         """Server-side apply."""
@@ -88,13 +95,16 @@ class KubernetesCluster:
         selector = f"{LABEL_POOL}={pool.name},app.kubernetes.io/managed-by={FIELD_MANAGER}"
         return await self.read_all(api_version, kind, pool.namespace, labelSelector=selector)
 
-    async def _secret(self, key: Key) -> Manifest | None:
-        try:
-            return await self._api.get(item("v1", "Secret", key.namespace, key.name))
-        except ApiError as error:
-            if error.gone:
-                return None
-            raise
+    def _references(self, kind: str) -> ReferenceCache:
+        async def fetch(key: Key) -> Manifest | None:
+            try:
+                return await self._api.get(item("v1", kind, key.namespace, key.name))
+            except ApiError as error:
+                if error.gone:
+                    return None
+                raise
+
+        return ReferenceCache(fetch, clock=time.monotonic)
 
 
 def _pool_ref(key: Key) -> Ref:

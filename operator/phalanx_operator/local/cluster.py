@@ -23,7 +23,7 @@ from phalanx_operator.reconcile.ports import Note
 
 logger = logging.getLogger(__name__)
 
-_KINDS: Final = ("ServingPool", "StudentEnsemble", "TenantAdapter", "Secret")
+_KINDS: Final = ("ServingPool", "StudentEnsemble", "TenantAdapter", "Secret", "ConfigMap")
 
 Tell = Callable[[Manifest, Note], None]
 
@@ -114,10 +114,19 @@ class LocalCluster:
                 pod["metadata"] = {**pod["metadata"], "annotations": annotations}
         return pods
 
-    async def secrets(self, namespace: str, names: Collection[str]) -> Mapping[str, Manifest]:
+    async def secrets(self, namespace: str, names: Collection[str], *, fresh: bool = False) -> Mapping[str, Manifest]:
         """Secrets from the files."""
-        found = ((name, self.store.get(Ref("Secret", Key(namespace, name)))) for name in names)
-        return {name: secret for name, secret in found if secret is not None}
+        return self._named("Secret", namespace, names)
+
+    async def config_maps(
+        self, namespace: str, names: Collection[str], *, fresh: bool = False
+    ) -> Mapping[str, Manifest]:
+        """ConfigMaps from the files."""
+        return self._named("ConfigMap", namespace, names)
+
+    def _named(self, kind: str, namespace: str, names: Collection[str]) -> Mapping[str, Manifest]:
+        found = ((name, self.store.get(Ref(kind, Key(namespace, name)))) for name in names)
+        return {name: obj for name, obj in found if obj is not None}
 
     async def apply(self, manifest: Manifest) -> None:
         """Store it; a Deployment or ConfigMap takes effect at once."""

@@ -31,7 +31,7 @@ class FilesError(Exception):
 
 @dataclass(slots=True)
 class Loaded:
-    """Resources of this project and Secrets; `skipped` names what is no business of local mode."""
+    """Resources of this project, Secrets and ConfigMaps; `skipped` names what is no business of local mode."""
 
     objects: list[Manifest] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
@@ -77,6 +77,8 @@ def _take(document: Any, path: Path, loaded: Loaded) -> Iterator[str]:
     name = f"{path}: {kind} {metadata['name']}"
     if kind == "Secret" and api_version == "v1":
         loaded.objects.append(_secret(document))
+    elif kind == "ConfigMap" and api_version == "v1":
+        loaded.objects.append(_placed(document))
     elif api_version.partition("/")[0] != GROUP:
         loaded.skipped.append(name)
     elif api_version != API_VERSION or kind not in KIND_NAMES:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from phalanx_operator.decide.types import EnsembleMetrics, Observation, RampHistogram
 from phalanx_operator.observe import signals
@@ -15,20 +15,23 @@ MIN_COVERAGE = 0.8
 """The least share of the ready workers whose metrics must be there. Below it the sums say less than the load is,
 and a decision on them would add work to an overloaded pool."""
 
+ROUNDING = 1e-9
+"""Relative difference of sums that are the same but for their order."""
+
 Vectors = Mapping[str, Vector]
 """A vector for each signal's name; one that is missing could not be read."""
 
 
-def assemble(vectors: Vectors, *, at: float | None, seen: int, ready: int) -> Observation:
+def assemble(vectors: Vectors, *, at: float | None, seen: int, ready: int, hint: str = "") -> Observation:
     """The observation of one pool.
 
-    `at` is the time of the newest sample (s), `seen` the number of workers with metrics, `ready` the number that
-    should have some.
+    `at` is the time of the newest sample (s), `seen` the number of workers whose metrics the vectors sum up, `ready`
+    the number that should have some; `hint` ends the sentence that says that there are too few.
     """
     if ready == 0:
         return Observation(at=at, workers=0, problem="no worker is ready, so there are no metrics")
     if seen < MIN_COVERAGE * ready:
-        problem = f"metrics of {seen} of {ready} ready workers are there"
+        problem = f"metrics of {seen} of {ready} ready workers are there{hint}"
         return Observation(at=at, workers=seen, problem=problem)
     busy = _plain(vectors, signals.BUSY).get((), None)
     names = {name for vector in vectors.values() for labels in vector if (name := dict(labels).get("ensemble"))}
@@ -70,11 +73,21 @@ def _ramps(name: str, vectors: Vectors) -> tuple[RampHistogram, ...]:
             RampHistogram(
                 row=row,
                 bounds=bounds,
-                agrees=tuple(sides["true"].get(bound, 0.0) for bound in bounds),
-                differs=tuple(sides["false"].get(bound, 0.0) for bound in bounds),
+                agrees=_levelled([sides["true"].get(bound, 0.0) for bound in bounds]),
+                differs=_levelled([sides["false"].get(bound, 0.0) for bound in bounds]),
             )
         )
     return tuple(ramps)
+
+
+def _levelled(counts: Sequence[float]) -> tuple[float, ...]:
+    """Cumulative counts without falls in the last digits, which sums of the same numbers in another order show; deeper
+    ones stay, for they are a fault."""
+    result: list[float] = []
+    for count in counts:
+        falls = result and count < result[-1] and math.isclose(count, result[-1], rel_tol=ROUNDING)
+        result.append(result[-1] if falls else count)
+    return tuple(result)
 
 
 def _plain(vectors: Vectors, signal: signals.Signal) -> Vector:

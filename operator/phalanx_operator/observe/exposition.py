@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ class Scrape:
 
 
 def parse(text: str, *, at: float, names: frozenset[str]) -> Scrape:
-    """Keep the series called `names`; NaN is left out, as what is unknown.
+    """Keep the series called `names`. NaN is kept: it makes the sum unknown, where a gap would read as zero.
 
     Raises:
         ValueError: not the Prometheus text format.
@@ -33,7 +32,7 @@ def parse(text: str, *, at: float, names: frozenset[str]) -> Scrape:
     try:
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
-                if sample.name in names and not math.isnan(sample.value):
+                if sample.name in names:
                     series[sample.name][tuple(sorted(sample.labels.items()))] = sample.value
     # The parser of prometheus_client lets its own slips through as various exceptions.
     except (ValueError, IndexError, KeyError, AttributeError) as error:

@@ -17,6 +17,20 @@ MAX_BYTES = 16 * 1024 * 1024
 """The largest body that is read; a worker with 64 ensembles exposes well below 1 MB."""
 
 
+class TooLargeError(Exception):
+    """A body above MAX_BYTES."""
+
+
+async def read_bounded(response: aiohttp.ClientResponse) -> bytes:
+    """The body. Raises TooLargeError, and what aiohttp raises."""
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(1 << 16):
+        body += chunk
+        if len(body) > MAX_BYTES:
+            raise TooLargeError(f"the answer is larger than {MAX_BYTES >> 20} MiB")
+    return bytes(body)
+
+
 async def get_all(session: aiohttp.ClientSession, targets: Sequence[Target], path: str) -> dict[str, bytes]:
     """The bodies of those workers that answered 200 in time, by pod name."""
     gate = asyncio.Semaphore(PARALLEL)
@@ -33,13 +47,6 @@ async def _get(session: aiohttp.ClientSession, url: str) -> bytes | None:
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
     try:
         async with session.get(url, timeout=timeout, allow_redirects=False) as response:
-            if response.status != 200:
-                return None
-            body = bytearray()
-            async for chunk in response.content.iter_chunked(1 << 16):
-                body += chunk
-                if len(body) > MAX_BYTES:
-                    return None
-            return bytes(body)
-    except (aiohttp.ClientError, TimeoutError, OSError):
+            return await read_bounded(response) if response.status == 200 else None
+    except (aiohttp.ClientError, TimeoutError, OSError, TooLargeError):
         return None

@@ -1,102 +1,72 @@
-"""Metrics from a Prometheus server, by its query API."""
+"""Metrics from a Prometheus: which workers it sees, then every signal of those."""
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import aiohttp
-import msgspec
 
 from phalanx_operator.decide.types import Observation
 from phalanx_operator.observe import promql
 from phalanx_operator.observe.assemble import assemble, labels_of
-from phalanx_operator.observe.signals import SIGNALS, Labels, Spans, Vector
+from phalanx_operator.observe.promapi import Endpoint, PrometheusError, Sample, query
+from phalanx_operator.observe.signals import RAMPS, SIGNALS, Signal, Spans, Vector
 from phalanx_operator.observe.targets import Target
 
-TIMEOUT_S = 10.0
-"""For one query; all of a pool's queries run at the same time."""
 
+async def observe(
+    session: aiohttp.ClientSession, endpoint: Endpoint, targets: Sequence[Target], *, spans: Spans
+) -> Observation:
+    """Query every signal of these workers. Nothing is raised: `problem` says what went wrong.
 
-class PrometheusError(Exception):
-    """A query could not be answered; the text is one line."""
-
-
-class _Entry(msgspec.Struct, frozen=True):
-    metric: dict[str, str]
-    value: tuple[float, str]
-
-
-class _Data(msgspec.Struct, frozen=True):
-    result: tuple[_Entry, ...]
-    result_type: Literal["vector"] = msgspec.field(name="resultType")
-
-
-class _Answer(msgspec.Struct, frozen=True):
-    status: str
-    data: _Data | None = None
-    error: str = ""
-
-
-_DECODER = msgspec.json.Decoder(_Answer)
-
-
-async def observe(session: aiohttp.ClientSession, url: str, targets: Sequence[Target], *, spans: Spans) -> Observation:
-    """Query every signal of these workers.
-
-    Some queries may fail while others succeed: what failed stays unknown (None), which decisions treat as
-    HOLD. Nothing is raised; `problem` says what went wrong if there is nothing to decide on.
+    A query that fails, or is answered in part, spoils the observation, since sums over some of the data read as less
+    load than there is; one of the ramps' statistics spoils nothing but those.
     """
     ready = [target for target in targets if target.ready]
     if not ready:
         return assemble({}, at=None, seen=0, ready=0)
-    queries = {signal.name: promql.query(signal, ready, window_s=spans.of(signal.span)) for signal in SIGNALS}
-    queries |= {"newest": promql.newest(ready), "seen": promql.seen(ready, window_s=spans.load_s)}
-    answers = await asyncio.gather(*(_query(session, url, text) for text in queries.values()), return_exceptions=True)
-    found: dict[str, list[_Entry]] = {}
-    for name, answer in zip(queries, answers, strict=True):
-        if isinstance(answer, PrometheusError):
-            if name in ("newest", "seen"):
-                return Observation(at=None, workers=0, problem=f"Prometheus at {url}: {answer}")
-        elif isinstance(answer, BaseException):
-            raise answer
-        else:
-            found[name] = answer
-    vectors = {signal.name: _vector(signal.labels, found.get(signal.name, [])) for signal in SIGNALS}
-    newest, seen = _scalar(found["newest"]), _scalar(found["seen"])
-    return assemble(vectors, at=newest, seen=int(seen or 0), ready=len(ready))
-
-
-async def _query(session: aiohttp.ClientSession, url: str, text: str) -> list[_Entry]:
-    """Run one instant query. Raises PrometheusError."""
-    timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
     try:
-        # POST: with hundreds of workers the matchers outgrow a URL.
-        async with session.post(f"{url.rstrip('/')}/api/v1/query", data={"query": text}, timeout=timeout) as response:
-            body = await response.read()
-    except TimeoutError as error:
-        raise PrometheusError(f"no answer within {TIMEOUT_S:g} s") from error
-    except (aiohttp.ClientError, OSError) as error:
-        raise PrometheusError(str(error) or type(error).__name__) from error
-    try:
-        answer = _DECODER.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise PrometheusError(f"HTTP {response.status} and no query result: {error}") from error
-    if answer.status != "success" or answer.data is None:
-        raise PrometheusError(answer.error or f"HTTP {response.status}")
-    return list(answer.data.result)
+        times = await query(session, endpoint, promql.sightings(ready, window_s=spans.load_s))
+    except PrometheusError as error:
+        return _problem(endpoint, error)
+    seen = promql.seen_of(times, ready)
+    hint = f"; Prometheus needs two samples of each within {spans.load_s:g} s: look at its targets and scrape interval"
+    if not seen.count:
+        return assemble({}, at=None, seen=0, ready=len(ready), hint=hint)
+    answers = await _signals(session, endpoint, seen, spans)
+    for signal, answer in answers.items():
+        if isinstance(answer, PrometheusError) and signal is not RAMPS:
+            return _problem(endpoint, answer)
+    vectors = {each.name: _vector(each, answer) for each, answer in answers.items() if isinstance(answer, tuple)}
+    observation = assemble(vectors, at=seen.at, seen=seen.count, ready=len(ready), hint=hint)
+    ramps = answers[RAMPS]
+    return replace(observation, ramps_problem=_text(endpoint, ramps)) if isinstance(ramps, Exception) else observation
 
 
-def _vector(labels: tuple[str, ...], entries: list[_Entry]) -> Vector:
-    vector: dict[Labels, float] = {}
-    for entry in entries:
-        value = float(entry.value[1])
-        if not math.isnan(value):
-            vector[labels_of(labels, entry.metric)] = value
-    return vector
+async def _signals(
+    session: aiohttp.ClientSession, endpoint: Endpoint, seen: promql.Seen, spans: Spans
+) -> Mapping[Signal, tuple[Sample, ...] | PrometheusError]:
+    """The answers to all queries, asked at the same time."""
+
+    async def one(signal: Signal) -> tuple[Sample, ...] | PrometheusError:
+        try:
+            return await query(session, endpoint, promql.query(signal, seen, window_s=spans.of(signal.span)))
+        except PrometheusError as error:
+            return error
+
+    return dict(zip(SIGNALS, await asyncio.gather(*map(one, SIGNALS)), strict=True))
 
 
-def _scalar(entries: list[_Entry]) -> float | None:
-    return next(iter(_vector((), entries).values()), None)
+def _problem(endpoint: Endpoint, error: PrometheusError) -> Observation:
+    return Observation(at=None, workers=0, problem=_text(endpoint, error), fault=error.fault)
+
+
+def _text(endpoint: Endpoint, error: Exception) -> str:
+    return f"Prometheus at {endpoint.url}: {error}"
+
+
+def _vector(signal: Signal, samples: Sequence[Sample]) -> Vector:
+    return {labels_of(signal.labels, labels): value for labels, value in samples if not math.isnan(value)}

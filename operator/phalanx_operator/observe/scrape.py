@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import Final
 
 import aiohttp
 
@@ -16,6 +17,8 @@ from phalanx_operator.observe.targets import Target
 from phalanx_operator.observe.window import Window, total
 
 logger = logging.getLogger(__name__)
+
+HINT: Final = "; two readings of each are needed: the operator has to reach the port of the pods"
 
 
 class Scraper:
@@ -61,17 +64,19 @@ class Scraper:
         return Window(length_s=length_s, spacing_s=length_s / 20, scrapes=from_zero)
 
     def observation(self, targets: Sequence[Target], *, now: float) -> Observation:
-        """What the windows say at `now`."""
-        fresh = self.fresh(now=now)
-        newest = max((self._windows[pod, Span.LOAD].scrapes[-1].at for pod in fresh), default=None)
+        """What the windows of the ready workers say at `now`."""
         ready = [target.pod for target in targets if target.ready]
-        return assemble(self.vectors(now=now), at=newest, seen=len(fresh & set(ready)), ready=len(ready))
+        seen = self.fresh(now=now).intersection(ready)
+        newest = max((self._windows[pod, Span.LOAD].scrapes[-1].at for pod in seen), default=None)
+        return assemble(self._totals(seen), at=newest, seen=len(seen), ready=len(ready), hint=HINT)
 
     def vectors(self, *, now: float) -> dict[str, Vector]:
         """Every signal, summed over the workers whose metrics are fresh."""
-        fresh = self.fresh(now=now)
+        return self._totals(self.fresh(now=now))
+
+    def _totals(self, pods: frozenset[str]) -> dict[str, Vector]:
         windows = {
-            span: [window for (pod, kind), window in self._windows.items() if kind is span and pod in fresh]
+            span: [window for (pod, kind), window in self._windows.items() if kind is span and pod in pods]
             for span in Span
         }
         return {signal.name: total(windows[signal.span], signal) for signal in self._signals}

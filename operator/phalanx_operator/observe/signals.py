@@ -40,17 +40,22 @@ class Span(enum.StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Signal:
-    """One number for each combination of `labels`, summed over the live workers."""
+    """One number for each combination of `labels`, summed over the live workers.
+
+    `own` are all labels that the worker itself gives the series: what has the same is the same, however often scraped.
+    """
 
     name: str
     series: str
     labels: tuple[str, ...]
+    own: tuple[str, ...]
     fold: Fold
     span: Span = Span.LOAD
 
 
 def _signal(name: str, metric: Metric, fold: Fold, *labels: str, suffix: str = "", span: Span = Span.LOAD) -> Signal:
-    return Signal(name=name, series=metric.exposed + suffix, labels=labels, fold=fold, span=span)
+    own = metric.labels + (("le",) if suffix == "_bucket" else ())
+    return Signal(name=name, series=metric.exposed + suffix, labels=labels, own=own, fold=fold, span=span)
 
 
 REQUESTS: Final = _signal("requests", metrics.REQUESTS, Fold.RATE, "ensemble")

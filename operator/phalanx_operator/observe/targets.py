@@ -20,10 +20,15 @@ class Target:
     ready: bool = False
 
     @property
-    def url(self) -> str:
-        """`http://host:port`, with brackets around an IPv6 address."""
+    def address(self) -> str:
+        """`host:port`, with brackets around an IPv6 address, as Prometheus writes the label `instance`."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+        return f"{host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """`http://host:port`."""
+        return f"http://{self.address}"
 
 
 def targets(pods: Iterable[Manifest]) -> list[Target]:

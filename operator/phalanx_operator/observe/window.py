@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,10 +26,15 @@ class Window:
     scrapes: tuple[Scrape, ...] = ()
 
     def add(self, scrape: Scrape) -> Window:
-        """The window after one more scrape; one that is not newer than the last is ignored."""
+        """The window after one more scrape; one that is not newer than the last is ignored.
+
+        After a gap as long as the window it starts anew: an average over the gap would tell of a time that is over.
+        """
         kept = list(self.scrapes)
         if kept and scrape.at <= kept[-1].at:
             return self
+        if kept and scrape.at - kept[-1].at > self.length_s:
+            kept.clear()
         if len(kept) >= 3 and kept[-1].at - kept[-2].at < self.spacing_s:
             kept.pop()
         kept.append(scrape)
@@ -66,9 +72,9 @@ def _increases(scrapes: tuple[Scrape, ...], series: str) -> dict[Labels, float]:
 
 
 def total(windows: Iterable[Window], signal: Signal) -> Vector:
-    """A signal summed over workers, by its labels."""
+    """A signal summed over workers, by its labels. A sum with a NaN in it is unknown and left out."""
     sums: dict[Labels, float] = defaultdict(float)
     for window in windows:
         for labels, value in window.fold(signal).items():
             sums[labels_of(signal.labels, dict(labels))] += value
-    return dict(sums)
+    return {labels: value for labels, value in sums.items() if not math.isnan(value)}

@@ -94,7 +94,7 @@ class Reconciler:
         """The round of a pool whose spec is valid."""
         workers = await self._workers(gathered)
         addresses = targets(gathered.pods)
-        observation = await observe(self._session, pool.metrics, addresses, memory, now=self._clock())
+        observation = await observe(self._cluster, self._session, pool, addresses, memory, now=self._clock())
         now = self._clock()
         remember(gathered.ensembles, memory, now=now)
         decided = decide_cuts(pool, accepted.served, workers, observation, memory, now=now)

@@ -36,8 +36,13 @@ class Cluster(Protocol):
     async def pods(self, pool: Key) -> list[Manifest]:
         """The pool's workers."""
 
-    async def secrets(self, namespace: str, names: Collection[str]) -> Mapping[str, Manifest]:
-        """Those of the named Secrets that exist; not older than some minutes."""
+    async def secrets(self, namespace: str, names: Collection[str], *, fresh: bool = False) -> Mapping[str, Manifest]:
+        """Those of the named Secrets that exist; not older than some minutes, with `fresh` as they are now."""
+
+    async def config_maps(
+        self, namespace: str, names: Collection[str], *, fresh: bool = False
+    ) -> Mapping[str, Manifest]:
+        """As `secrets`, of ConfigMaps that users made."""
 
     async def apply(self, manifest: Manifest) -> None:
         """Create it, or make it so."""

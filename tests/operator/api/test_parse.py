@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from phalanx_contract.conditions import Reason
 from phalanx_operator.api.issues import SpecError
 from phalanx_operator.api.parse import parse_adapter, parse_ensemble, parse_pool
-from phalanx_operator.api.types import ExitsMode
+from phalanx_operator.api.types import ExitsMode, KeyRef, Prometheus
 from tests.operator.objects import DIGEST, adapter, ensemble, pool
 
 PARSERS = {"ServingPool": parse_pool, "StudentEnsemble": parse_ensemble, "TenantAdapter": parse_adapter}
@@ -60,12 +60,66 @@ def test_every_field_of_a_pool_arrives():
     assert read.worker.resources == {"limits": {"nvidia.com/gpu": 1}}
     assert read.worker.image_pull_secrets == ("pull",)
     assert read.worker.termination_grace_s == 10
-    assert read.metrics.prometheus_url == "http://prometheus:9090"
+    assert read.metrics.prometheus == Prometheus(url="http://prometheus:9090")
     assert (read.metrics.interval_s, read.metrics.stale_after_s) == (5, 60)
     assert read.adapter_cache.device_slots == 7
     assert (read.claims, read.cache_bytes) == (("models",), 10 * 2**30)
     assert read.paused
     assert read.recommend_only
+
+
+def test_a_guarded_prometheus_arrives_with_the_keys_that_secrets_mostly_have():
+    token = {"credentials": {"name": "prom"}}
+    tls = {"ca": {"configMap": {"name": "roots", "key": "service-ca.crt"}}, "serverName": "thanos"}
+    spec = {
+        "url": "https://thanos:9091/api/",
+        "authorization": token,
+        "tlsConfig": tls,
+        "timeout": "3s",
+        "orgID": "a|b",
+    }
+    at = "spec.metrics.prometheus"
+    assert parse_pool(pool(metrics={"prometheus": spec})).metrics.prometheus == Prometheus(
+        url="https://thanos:9091/api",
+        timeout_s=3.0,
+        token=KeyRef(kind="Secret", name="prom", key="token", field=f"{at}.authorization.credentials"),
+        ca=KeyRef(kind="ConfigMap", name="roots", key="service-ca.crt", field=f"{at}.tlsConfig.ca.configMap"),
+        server_name="thanos",
+        org_id="a|b",
+    )
+
+
+@pytest.mark.parametrize(
+    ("spec", "field", "said"),
+    [
+        ({"url": "http://p", "authorization": {"credentials": {"name": "a"}}}, "url", "must start with https://"),
+        ({"url": "http://p", "tlsConfig": {}}, "url", "must start with https://"),
+        ({"url": "https://user:word@p"}, "url", "holds credentials"),
+        ({"url": "https://p?token=word"}, "url", "must end before '?'"),
+        ({"url": "https://:9090"}, "url", "lacks the host"),
+        ({"url": "https://p:99999999"}, "url", "is not a URL"),
+        ({"url": "https://p", "authorization": {}}, "authorization.credentials", "name a Secret of the same namespace"),
+        ({"url": "https://p", "tlsConfig": {"ca": {}}}, "tlsConfig.ca", "must have either secret or configMap"),
+        (
+            {"url": "https://p", "tlsConfig": {"ca": {"secret": {"name": "a"}, "configMap": {"name": "a"}}}},
+            "tlsConfig.ca",
+            "must have either secret or configMap",
+        ),
+        (
+            {"url": "https://p", "tlsConfig": {"insecureSkipVerify": True}},
+            "tlsConfig.insecureSkipVerify",
+            "is not a field",
+        ),
+        ({"url": "http://p", "timeout": "61s"}, "timeout", "61s is not within 1s and 60s"),
+        ({"url": "http://p", "timeout": "500ms"}, "timeout", "500ms is not within 1s and 60s"),
+        ({"url": "http://p", "orgID": "a b"}, "orgID", "does not have the right form"),
+    ],
+)
+def test_a_prometheus_that_could_not_be_asked_safely_is_refused(spec, field, said):
+    found = faults(pool(metrics={"prometheus": spec}))
+    assert found.keys() == {f"spec.metrics.prometheus.{field}"}
+    assert said in found[f"spec.metrics.prometheus.{field}"]
+    assert "word" not in str(found)
 
 
 def test_every_field_of_an_ensemble_and_an_adapter_arrives():

@@ -124,6 +124,7 @@ def test_senseless_histograms_hold_what_was_decided(value, where):
     [
         (Observation(at=None, workers=0), FACTS, DecisionReason.METRICS_MISSING),
         (Observation(at=NOW - 100, workers=1), FACTS, DecisionReason.METRICS_STALE),
+        (replace(FRESH, ramps_problem="a store is down"), FACTS, DecisionReason.METRICS_MISSING),
         (FRESH, None, DecisionReason.ARTIFACT_UNKNOWN),
     ],
 )

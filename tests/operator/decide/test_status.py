@@ -253,12 +253,12 @@ def test_missing_metrics_are_a_condition_and_not_unreadiness(observation, reason
     assert condition(status, "Ready")[0] == "True"
 
 
-def test_an_unreachable_prometheus_is_named():
-    of = parse_pool(objects.pool(metrics={"prometheus": {"url": "http://p:9090"}}))
-    observation = Observation(at=None, workers=0, problem="Prometheus at http://p:9090: refused")
-    assert condition(pool(view(worker("a")), of=of, observation=observation), "MetricsAvailable")[1] == (
-        Reason.METRICS_UNREACHABLE
-    )
+@pytest.mark.parametrize("fault", [Reason.METRICS_UNREACHABLE, Reason.METRICS_UNAUTHORIZED, Reason.METRICS_INCOMPLETE])
+def test_what_keeps_prometheus_from_answering_is_named(fault):
+    observation = Observation(at=None, workers=0, problem="Prometheus at http://p:9090: refused", fault=fault)
+    said = condition(pool(view(worker("a")), observation=observation), "MetricsAvailable")
+    message = "Prometheus at http://p:9090: refused; what was decided before stays in force"
+    assert said == ("False", fault, message)
 
 
 def test_a_paused_pool_says_so():

@@ -16,6 +16,7 @@ ENSEMBLE = (
     f"spec: {{pool: gpus, artifact: {{uri: 'file://./models/a b', digest: '{DIGEST}'}}}}\n"
 )
 SECRET = "apiVersion: v1\nkind: Secret\nmetadata: {name: key}\nstringData: {apiKey: hunter2}\n"
+CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: roots}\ndata: {ca.crt: PEM}\n"
 OTHER = "apiVersion: v1\nkind: Namespace\nmetadata: {name: ml}\n"
 
 
@@ -26,12 +27,13 @@ def write(folder: Path, *documents: str) -> list[Path]:
 
 
 def test_documents_are_placed_defaulted_and_resolved(tmp_path):
-    loaded = load(write(tmp_path, POOL, ENSEMBLE, SECRET, OTHER, ""))
-    pool, ensemble, secret = loaded.objects
+    loaded = load(write(tmp_path, POOL, ENSEMBLE, SECRET, CONFIG_MAP, OTHER, ""))
+    pool, ensemble, secret, config_map = loaded.objects
     assert pool["metadata"]["namespace"] == "default"
     assert pool["spec"]["objective"]["p99"] == "50ms"
     assert ensemble["spec"]["artifact"]["uri"] == (tmp_path.resolve() / "models" / "a b").as_uri()
     assert base64.b64decode(secret["data"]["apiKey"]) == b"hunter2"
+    assert (config_map["metadata"]["namespace"], config_map["data"]) == ("default", {"ca.crt": "PEM"})
     assert loaded.skipped == [f"{tmp_path / 'all.yaml'}: Namespace ml"]
 
 

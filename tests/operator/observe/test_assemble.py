@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from phalanx_operator.decide.trust import doubt_ramps
 from phalanx_operator.observe import signals
 from phalanx_operator.observe.assemble import assemble
 
@@ -56,6 +57,15 @@ def test_metrics_of_too_few_workers_are_a_problem(seen, ready, ok):
 
 def test_no_ready_worker_is_a_problem():
     assert "no worker is ready" in assemble({}, at=None, seen=0, ready=0).problem
+
+
+@pytest.mark.parametrize(("second", "trusted"), [(300.0 - 1e-10, True), (299.0, False)])
+def test_ramps_that_fall_in_the_last_digit_are_cumulative_and_others_are_not(second, trusted):
+    """Prometheus sums workers in any order, so equal sums can differ in their last digits."""
+    labels = {"ensemble": "a", "row": "0", "agrees": "true"}
+    vectors = {"ramps": {key(**labels, le="0.1"): 300.0, key(**labels, le="0.2"): second}}
+    ramps = assemble(vectors, at=5.0, seen=1, ready=1).ensembles["a"].ramps
+    assert (doubt_ramps(ramps) is None) is trusted
 
 
 def test_every_signal_is_made_of_a_series_that_the_contract_knows():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import aiohttp
 import pytest
@@ -47,6 +48,37 @@ async def test_a_worker_that_is_gone_does_not_count_any_more(session):
         seen = await scraper.observe(session, [first.target], now=20.0)
     assert seen.workers == 1
     assert "a" not in seen.ensembles
+
+
+async def test_load_is_that_of_ready_workers_as_prometheus_is_asked_for_it(session):
+    async with FakeWorker("w-0").serving() as ready, FakeWorker("w-1").serving() as starting:
+        scraper, targets = Scraper(SPANS), [ready.target, replace(starting.target, ready=False)]
+        for now in (0.0, 10.0):
+            for worker in (ready, starting):
+                worker.metric(metrics.OFFERED_TOKENS).labels(ensemble="a").inc(100)
+                worker.metric(metrics.BUSY_SECONDS).inc(8)
+            seen = await scraper.observe(session, targets, now=now)
+    assert (seen.workers, seen.ensembles["a"].tokens_per_s, seen.busy_share) == (1, 10.0, 0.8)
+
+
+async def test_a_worker_that_was_scraped_once_is_missing_and_not_idle(session):
+    async with FakeWorker("w-0").serving() as old, FakeWorker("w-1").serving() as new:
+        scraper = Scraper(SPANS)
+        for now in (0.0, 10.0):
+            await scraper.observe(session, [old.target], now=now)
+        seen = await scraper.observe(session, [old.target, new.target], now=20.0)
+    assert seen.problem.startswith("metrics of 1 of 2 ready workers are there; two readings of each are needed")
+
+
+async def test_a_restarted_worker_counts_from_zero(session):
+    async with FakeWorker("w-0").serving() as worker:
+        scraper = Scraper(SPANS)
+        worker.metric(metrics.OFFERED_TOKENS).labels(ensemble="a").inc(1000)
+        await scraper.observe(session, [worker.target], now=0.0)
+        worker.metric(metrics.OFFERED_TOKENS).labels(ensemble="a").reset()
+        worker.metric(metrics.OFFERED_TOKENS).labels(ensemble="a").inc(50)
+        seen = await scraper.observe(session, [worker.target], now=10.0)
+    assert seen.ensembles["a"].tokens_per_s == 5.0
 
 
 async def test_a_worker_that_fails_to_answer_turns_load_into_unknown(session):

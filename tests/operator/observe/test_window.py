@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,14 +80,26 @@ def test_rising_counters_lose_no_increase(counts):
     assert seen.fold(REQUESTS)[LABELS] * seen.seconds == pytest.approx(counts[-1] - counts[0], abs=1e-3)
 
 
-def test_an_exposition_is_read_with_labels_and_without_nan():
+def test_after_a_gap_as_long_as_the_window_it_starts_anew():
+    late = window(0, 10, length_s=15).add(scrape(100, 5000))
+    assert [each.at for each in late.scrapes] == [100]
+    assert total([late], REQUESTS) == {}, "an average over the gap would hide a burst at its end"
+    assert total([late.add(scrape(110, 5050))], REQUESTS) == {KEY: 5.0}
+
+
+def test_a_worker_that_exposes_nan_makes_the_sum_unknown_and_not_smaller():
+    assert total([window(0, 50), window(0, math.nan)], REQUESTS) == {}
+    assert total([window(0, 50)], REQUESTS) == {KEY: 5.0}
+
+
+def test_an_exposition_is_read_with_labels():
     text = (
         "# TYPE phalanx_requests counter\n"
         'phalanx_requests_total{ensemble="a",code="200"} 5\n'
         "# TYPE phalanx_request_seconds histogram\n"
         'phalanx_request_seconds_bucket{ensemble="a",le="+Inf"} 5\n'
         "# TYPE phalanx_capacity_tokens_per_second gauge\n"
-        'phalanx_capacity_tokens_per_second{ensemble="a",students="1"} NaN\n'
+        'phalanx_capacity_tokens_per_second{ensemble="a",students="1"} 7\n'
         "# TYPE python_info gauge\npython_info 1\n"
     )
     names = frozenset({REQUESTS.series, LATENCY.series, CAPACITY.series})
@@ -94,6 +108,7 @@ def test_an_exposition_is_read_with_labels_and_without_nan():
     assert read.series == {
         REQUESTS.series: {(("code", "200"), ("ensemble", "a")): 5.0},
         LATENCY.series: {(("ensemble", "a"), ("le", "+Inf")): 5.0},
+        CAPACITY.series: {(("ensemble", "a"), ("students", "1")): 7.0},
     }
 
 

@@ -77,9 +77,19 @@ class MemoryCluster:
     async def pods(self, pool: Key) -> list[Manifest]:
         return [_pod(worker, self.touched.get(worker.name)) for worker in self.workers]
 
-    async def secrets(self, namespace: str, names: Collection[str]) -> Mapping[str, Manifest]:
-        found = ((name, self.store.get(Ref("Secret", Key(namespace, name)))) for name in names)
-        return {name: secret for name, secret in found if secret is not None}
+    async def secrets(self, namespace: str, names: Collection[str], *, fresh: bool = False) -> Mapping[str, Manifest]:
+        return self._named("Secret", namespace, names)
+
+    async def config_maps(
+        self, namespace: str, names: Collection[str], *, fresh: bool = False
+    ) -> Mapping[str, Manifest]:
+        return self._named("ConfigMap", namespace, names)
+
+    def _named(self, kind: str, namespace: str, names: Collection[str]) -> dict[str, Manifest]:
+        if kind in self.refuse:
+            raise ClusterError(f"{kind}: refused")
+        found = ((name, self.store.get(Ref(kind, Key(namespace, name)))) for name in names)
+        return {name: obj for name, obj in found if obj is not None}
 
     async def apply(self, manifest: Manifest) -> None:
         self._write(f"apply {manifest['kind']}", manifest["kind"])

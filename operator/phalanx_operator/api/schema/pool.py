@@ -14,6 +14,7 @@ from phalanx_operator.api.schema.fields import (
     string,
     strings_by_name,
 )
+from phalanx_operator.api.schema.metrics import metrics
 from phalanx_operator.api.schema.network import network_policy
 from phalanx_operator.api.schema.shared import NAME, PREFIX
 
@@ -44,7 +45,7 @@ def spec() -> Schema:
             ),
             "worker": _worker(),
             "rollout": _rollout(),
-            "metrics": _metrics(),
+            "metrics": metrics(),
             "adapters": _adapters(),
             "artifacts": _artifacts(),
             "networkPolicy": network_policy(),
@@ -130,30 +131,6 @@ def _rollout() -> Schema:
             ),
             "maxUnavailable": integer(
                 "Pods that may be missing meanwhile. Not 0 together with maxSurge 0.", low=0, high=1000, default=1
-            ),
-        },
-        default={},
-    )
-
-
-def _metrics() -> Schema:
-    return obj(
-        "Where decisions read the load.",
-        {
-            "prometheus": obj(
-                "A Prometheus that scrapes the workers. When left out, the operator reads the pods' /metrics itself.",
-                {
-                    "url": string(
-                        "Base URL of its HTTP API, such as http://prometheus.monitoring:9090.",
-                        pattern=r"^https?://\S+$",
-                        length=(8, 2048),
-                    )
-                },
-                required=("url",),
-            ),
-            "interval": duration("Time between two decisions.", default="10s"),
-            "staleAfter": duration(
-                "Age at which the newest sample no longer counts; decisions then hold what they had.", default="60s"
             ),
         },
         default={},

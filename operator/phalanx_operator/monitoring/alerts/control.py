@@ -121,6 +121,8 @@ ALERTS: Final = (
             "`MetricsUnreachable`: is Prometheus up, and `spec.metrics.prometheus.url` right? Without Prometheus the "
             "operator "
             "reads the pods itself: leave the field out.",
+            "`MetricsUnauthorized`, `MetricsIncomplete`: the message names the Secret, the certificate or the part "
+            "of the data that is missing.",
             "`MetricsMissing`, `MetricsStale`: does Prometheus scrape the workers, with labels `namespace` and `pod`? "
             "Its "
             "targets page tells; `metrics.podMonitor.enabled` of the chart makes it so.",

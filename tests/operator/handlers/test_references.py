@@ -1,4 +1,4 @@
-"""Secrets are read once and again after a while."""
+"""Secrets and ConfigMaps are read once and again after a while."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from phalanx_operator.api.types import Key
-from phalanx_operator.handlers.secrets import FRESH_S, REFRESH_AT_ONCE, RETRY_S, SecretCache
+from phalanx_operator.handlers.references import FRESH_S, REFRESH_AT_ONCE, RETRY_S, ReferenceCache
 
 
 class Api:
@@ -15,7 +15,7 @@ class Api:
         self.now = 0.0
         self.secrets: dict[str, dict[str, Any]] = {"a": {"v": 1}}
         self.read: list[str] = []
-        self.cache = SecretCache(self._fetch, clock=lambda: self.now)
+        self.cache = ReferenceCache(self._fetch, clock=lambda: self.now)
 
     async def _fetch(self, key: Key) -> dict[str, Any] | None:
         self.read.append(key.name)
@@ -55,3 +55,11 @@ async def test_ten_thousand_known_secrets_are_refreshed_a_few_at_a_time(api):
     api.read.clear()
     await api.cache.get("default", names)
     assert api.read == []
+
+
+async def test_what_was_refused_is_read_afresh_whatever_is_remembered(api):
+    await api.cache.get("default", ["a"])
+    api.secrets = {"a": {"v": 2}}
+    assert await api.cache.get("default", ["a"]) == {"a": {"v": 1}}
+    assert await api.cache.get("default", ["a"], fresh=True) == {"a": {"v": 2}}
+    assert api.read == ["a", "a"]
