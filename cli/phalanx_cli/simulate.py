@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import yaml
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from phalanx_operator.simulate.compare import Watch
-    from phalanx_operator.simulate.profile import Profile
     from phalanx_operator.simulate.replay import Run
     from phalanx_operator.simulate.setup import Setup
     from phalanx_operator.simulate.trace import Trace
@@ -48,6 +46,7 @@ def command(
     """
     from rich.console import Console
 
+    from phalanx_cli.simulation_input import read_setup, trace_named
     from phalanx_operator.api.issues import SpecError
     from phalanx_operator.local.files import FilesError
     from phalanx_operator.simulate.compare import DEFAULT, compare
@@ -57,8 +56,8 @@ def command(
     try:
         if out is not None:
             _check_plot()
-        trace = _trace(trace_name, seed=seed).scaled(scale)
-        setup = _setup(pool_path, profile_path)
+        trace = trace_named(trace_name, seed=seed).scaled(scale)
+        setup = read_setup(pool_path, profile_path)
         with _Shown(trace, console) as shown:
             runs = compare(trace, policies or DEFAULT, setup, watch=shown)
         _tell(runs, setup, console)
@@ -66,45 +65,6 @@ def command(
             _write(runs, out, console)
     except (SimulationError, SpecError, FilesError, OSError) as error:
         raise click.ClickException(str(error)) from error
-
-
-def _trace(name: str, *, seed: int) -> Trace:
-    """A shipped trace, or the file of that name."""
-    from phalanx_load import LoadError
-    from phalanx_load.arrivals import read_trace
-    from phalanx_operator.simulate.errors import SimulationError
-    from phalanx_operator.simulate.trace import trace_of
-    from phalanx_operator.simulate.traces import SHIPPED, shipped
-
-    path = Path(name)
-    if name in SHIPPED or not path.exists():
-        return shipped(name, seed=seed)
-    try:
-        slots = read_trace(path.read_text(encoding="utf-8").splitlines())
-    except (LoadError, UnicodeDecodeError) as error:
-        raise SimulationError(f"{path}: {error}") from error
-    arrivals = ((slot.start_s, 0.0 if slot.exact else slot.seconds, float(slot.count)) for slot in slots)
-    return trace_of(path.stem, arrivals)
-
-
-def _setup(pool_path: Path | None, profile_path: Path | None) -> Setup:
-    from phalanx_operator.local.files import load
-    from phalanx_operator.simulate.profile import CPU
-    from phalanx_operator.simulate.setup import EXAMPLE, setup_of
-
-    profile = CPU if profile_path is None else _profile(profile_path)
-    return setup_of(EXAMPLE if pool_path is None else load([pool_path]).objects, profile=profile)
-
-
-def _profile(path: Path) -> Profile:
-    from phalanx_operator.simulate.errors import SimulationError
-    from phalanx_operator.simulate.profile import parse_profile
-
-    try:
-        data: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return parse_profile(data if isinstance(data, dict) else {})
-    except (UnicodeDecodeError, yaml.YAMLError, SimulationError) as error:
-        raise SimulationError(f"{path}: {' '.join(str(error).split())}") from error
 
 
 def _tell(runs: list[Run], setup: Setup, console: Console) -> None:

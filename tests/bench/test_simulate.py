@@ -1,9 +1,12 @@
-"""The figures of the simulation benchmark."""
+"""The figures of the simulation benchmark, and what is claimed of the committed ones."""
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from bench.record import RESULTS
 from bench.simulate import SEEDS, figures_of
 from bench.simulate.table import markdown
 from phalanx_operator.simulate.compare import DEFAULT, compare
@@ -35,3 +38,12 @@ def test_the_table_has_a_line_for_every_trace_and_policy(runs):
     lines = markdown(figures).splitlines()
     assert len(lines) == 2 + len(SEEDS) * len(DEFAULT)
     assert len({line.count("|") for line in lines}) == 1
+
+
+def test_the_committed_result_keeps_what_was_promised_of_a_flash_crowd():
+    """Three times fewer violations than fixed k with the same replicas; half the replica-hours at equal violations."""
+    figures = json.loads((RESULTS / "simulate.json").read_text())["figures"]
+    key = "flash-crowd:{}:{}".format
+    assert figures[key("fixed", "missed")]["low"] >= 3 * figures[key("operator", "missed")]["high"]
+    assert figures[key("fixed", "violations")]["low"] >= 3 * figures[key("operator", "violations")]["high"]
+    assert figures[key("operator", "hours")]["high"] <= 0.5 * figures[key("fewest", "hours")]["low"]

@@ -75,13 +75,12 @@ def replay(trace: Trace, policy: Policy, scene: Scene, *, watch: Callable[[int],
             world.scrape(now=now)
             read_at += scene.interval_s
         if now >= ask_at:
-            seen = Seen(observe=partial(world.observation, now=now), live=world.live, ready=world.ready(now))
-            orders = policy.decide(seen, now=now)
+            observe = partial(world.observation, now=now)
+            orders = policy.decide(Seen(observe=observe, live=world.live, ready=world.ready(now)), now=now)
             _note(log, orders, place, before=wanted, cut=coming[-1][1] if coming else world.cut)
             coming.append((now + DELIVERY_S, orders.cut))
-            wanted = orders.replicas
+            wanted, ask_at = orders.replicas, ask_at + policy.interval_s
             world.scale(wanted, now=now)
-            ask_at += policy.interval_s
         while coming and coming[0][0] <= now:
             world.cut = coming.pop(0)[1]
         ceiling = world.cut.students_ceiling or scene.profile.students

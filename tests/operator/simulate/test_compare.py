@@ -9,18 +9,16 @@ from hypothesis import strategies as st
 from phalanx_operator.simulate.compare import compare, read_name
 from phalanx_operator.simulate.errors import SimulationError
 from phalanx_operator.simulate.policies import OperatorPolicy
-from phalanx_operator.simulate.profile import BATCH_SHARE, CPU
+from phalanx_operator.simulate.profile import BATCH_SHARE, Cost, Profile
 from phalanx_operator.simulate.replay import replay
 from phalanx_operator.simulate.report import encode, report_of
 from phalanx_operator.simulate.setup import setup_of
 from phalanx_operator.simulate.trace import Trace
 from phalanx_operator.simulate.traces import shipped
 from tests.operator import objects
-from tests.operator.simulate.scenes import OBJECTIVE_S, trace
+from tests.operator.simulate.scenes import trace
 
 SETUP = setup_of()
-FULL = CPU.cost(CPU.students).texts_per_s(BATCH_SHARE * OBJECTIVE_S)
-"""Texts a second that one worker computes with all students."""
 
 
 def test_in_a_flash_crowd_the_operator_keeps_the_objective_at_half_the_price():
@@ -39,26 +37,43 @@ def test_in_a_flash_crowd_the_operator_keeps_the_objective_at_half_the_price():
     assert one_less.score.violating_s > operator.score.violating_s
 
 
+@st.composite
+def profiles(draw: st.DrawFn) -> Profile:
+    """Two to six students on a device of any speed."""
+    text_s, fixed_s = draw(st.floats(0.0002, 0.003)), draw(st.floats(0.0002, 0.004))
+    counts = range(1, draw(st.integers(2, 6)) + 1)
+    return Profile(costs=tuple(Cost(fixed_s=fixed_s, text_s=text_s * k) for k in counts))
+
+
 @settings(deadline=None, max_examples=15, derandomize=True)
-@given(
-    st.floats(0.05, 8.0),
-    st.floats(0.0, 0.15),
-    st.integers(1, 4),
-)
-def test_a_constant_load_settles(load, wobble, replicas):
-    """Whatever the load (in workers with all students) and wherever the pool starts: soon neither students nor workers
-    move."""
-    pool = objects.pool(replicas={"min": replicas, "max": 12}, objective={"p99": "150ms"})
-    setup = setup_of([pool, objects.ensemble()])
+@given(profiles(), st.floats(0.05, 7.0), st.floats(0.0, 0.1), st.integers(1, 4))
+def test_a_constant_load_settles(profile, load, wobble, replicas):
+    """Whatever the workers, the load (in workers with all students) and those at the start: soon nothing moves."""
+    most = profile.cost(profile.students)
+    objective_s = 30 * most.text_s + 5 * most.fixed_s
+    pool = objects.pool(
+        replicas={"min": replicas, "max": 12}, objective={"p99": f"{max(round(1000 * objective_s), 1)}ms"}
+    )
+    setup = setup_of([pool, objects.ensemble()], profile=profile)
+    full = most.texts_per_s(BATCH_SHARE * setup.pool.objective_p99_s)
     wave = (1.0, 1.0 + wobble, 1.0 - wobble, 1.0 + wobble / 2)
-    texts = [load * FULL * wave[second % 4] for second in range(2400)]
-    policy = OperatorPolicy(pool=setup.pool, ensemble=setup.ensemble, profile=CPU)
+    texts = [load * full * wave[second % 4] for second in range(2400)]
+    policy = OperatorPolicy(pool=setup.pool, ensemble=setup.ensemble, profile=profile)
     run = replay(trace(texts), policy, setup.scene)
-    late = [event for event in run.events if event.at_s > 1500]
-    assert late == []
+    assert [event for event in run.events if event.at_s > 1500] == []
     assert run.score.turns <= 1
     # All students fit into twelve workers, so all of them are back in the end.
-    assert run.slices[-1].ceiling == CPU.students
+    assert run.slices[-1].ceiling == profile.students
+
+
+@pytest.mark.parametrize("factor", [0.6, 1.7, 2.9, 4.2])
+def test_an_even_load_that_wobbles_moves_students_and_workers_to_where_they_stay(factor):
+    """The hour before the crowd: 300 texts a second, times the factor, give or take 5 % for half a minute."""
+    even = Trace(name="even", texts=shipped("flash-crowd").texts[:3600]).scaled(factor)
+    run = compare(even, ["operator"], SETUP)[0]
+    assert run.score.turns <= 1
+    assert [event.told for event in run.events if event.at_s > 900 and event.told.about == "students"] == []
+    assert run.score.violating_s <= 120
 
 
 def test_the_same_seed_gives_the_same_report():
