@@ -114,6 +114,17 @@ async def test_a_plan_that_is_mounted_is_served_and_a_change_of_cut_needs_no_rel
     assert 'phalanx_students_ceiling{ensemble="films"} 1.0' in exposition
 
 
+async def test_an_ensemble_that_nobody_asked_yet_shows_no_load_and_not_no_series(
+    shop: Shop, start: Start, settings: Settings
+) -> None:
+    async with start() as running:
+        write(Path(settings.plan_dir), shop.plan())
+        await until(lambda: running.worker.problem() == "")
+        exposition = await running.metrics()
+    for counter in ("tokens", "offered_tokens", "shed"):
+        assert f'phalanx_{counter}_total{{ensemble="films"}} 0.0' in exposition
+
+
 async def test_a_torn_set_of_files_leaves_the_plan_in_force(shop: Shop, start: Start, settings: Settings) -> None:
     folder = Path(settings.plan_dir)
     first, second = shop.plan(), shop.plan(cut=Cut(students_ceiling=2))

@@ -29,6 +29,11 @@ _GAUGES: Final = (
 """What is dropped with an ensemble: a gauge would go on showing its last value, a counter just stands still."""
 
 
+_COUNTERS: Final = (names.TOKENS, names.OFFERED_TOKENS, names.SHED)
+"""What is shown as 0 before anybody asks: Prometheus takes no rate of what a series begins with, and the operator takes
+no series for no knowledge."""
+
+
 class Registry:
     """Call `apply` with each new plan; `publish` is called with what the engine is to do from now on."""
 
@@ -127,6 +132,8 @@ class Registry:
         """Tell the engine, and show the bounds."""
         serving = [(hosted, hosted.shelf.model) for hosted in self.hosted.values() if hosted.shelf is not None]
         for hosted, model in serving:
+            for counter in _COUNTERS:
+                self._metrics.inc(counter, model.name, by=0)
             bounds = bounds_of(hosted.cut, model.students)
             self._metrics.set(names.STUDENTS_FLOOR, model.name, to=bounds.floor)
             self._metrics.set(names.STUDENTS_CEILING, model.name, to=bounds.ceiling)
