@@ -196,14 +196,15 @@ async def _open_the_network(scene: Scene) -> None:
 
 
 async def _fail(scene: Scene) -> None:
-    """A missing Secret and an artifact from elsewhere are told in conditions, and in events."""
-    await scene.patch("TenantAdapter", TENANT, {"apiKeySecret": {"name": "nowhere"}})
-    await _refused(scene, "TenantAdapter", TENANT, "SecretNotFound")
+    """A missing Secret, twice, and an artifact from elsewhere are told in conditions, and in events."""
+    for secret, reason in (("nowhere", "SecretNotFound"), (SECRET, "Valid"), ("nowhere", "SecretNotFound")):
+        await scene.patch("TenantAdapter", TENANT, {"apiKeySecret": {"name": secret}})
+        await _judged(scene, "TenantAdapter", TENANT, reason)
     await scene.patch("ServingPool", POOL, {"artifacts": {"allow": ["s3://elsewhere"]}})
-    await _refused(scene, "StudentEnsemble", MODEL, "ArtifactNotAllowed")
+    await _judged(scene, "StudentEnsemble", MODEL, "ArtifactNotAllowed")
 
 
-async def _refused(scene: Scene, kind: str, name: str, reason: str) -> None:
+async def _judged(scene: Scene, kind: str, name: str, reason: str) -> None:
     async def told() -> None:
         condition = await scene.condition(kind, name, "Accepted")
         if condition["reason"] != reason:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import Final
 
@@ -20,11 +19,9 @@ _WORKERS: Final = f"app.kubernetes.io/managed-by={FIELD_MANAGER},phalanx.dev/poo
 
 
 async def snapshot(place: Place) -> Snapshot:
-    """All three kinds, side by side. Raises ApiError."""
+    """All three kinds. Raises ApiError."""
     kinds = ("ServingPool", "StudentEnsemble", "TenantAdapter")
-    pools, ensembles, adapters = await asyncio.gather(
-        *(read_all(place.api, API_VERSION, kind, place.namespace) for kind in kinds)
-    )
+    pools, ensembles, adapters = [await read_all(place.api, API_VERSION, kind, place.namespace) for kind in kinds]
     return Snapshot(pools=pools, ensembles=ensembles, adapters=adapters, now=time.time())
 
 

@@ -40,8 +40,8 @@ end-to-end tests fail on a right that is missing, and on one that is not used (d
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get]
-# Decisions, told as events.
+# Decisions, told as events; one that says the same again is counted up.
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [create]
+  verbs: [create, patch]
 {{- end -}}

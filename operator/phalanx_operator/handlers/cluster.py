@@ -8,8 +8,9 @@ from collections.abc import Collection, Mapping
 
 from phalanx_contract.runtime import FIELD_MANAGER
 from phalanx_operator.api.types import Key, Manifest
-from phalanx_operator.apply import events, objects, status
+from phalanx_operator.apply import objects, status
 from phalanx_operator.apply.api import ApiError, KubeApi
+from phalanx_operator.apply.events import Recorder
 from phalanx_operator.apply.paths import collection, item
 from phalanx_operator.build.labels import LABEL_POOL
 from phalanx_operator.handlers.references import ReferenceCache
@@ -33,6 +34,7 @@ class KubernetesCluster:
             ("apps/v1", "Deployment"),
             (policy_api, "PodDisruptionBudget"),
         )
+        self._events = Recorder(api)
         self._secrets = self._references("Secret")
         self._config_maps = self._references("ConfigMap")
         self.store = store or Store()
@@ -85,11 +87,10 @@ class KubernetesCluster:
             self.store.put({**obj, "status": new})
 
     async def record(self, obj: Manifest, note: Note) -> None:
-        """Post an event."""
-        event = events.build_event(
+        """Post an event, or count up the one that says the same."""
+        await self._events.record(
             obj, reason=note.reason, note=note.text, action=note.action, warning=note.warning, now=time.time()
         )
-        await events.record(self._api, event)
 
     async def _of_pool(self, api_version: str, kind: str, pool: Key) -> list[Manifest]:
         selector = f"{LABEL_POOL}={pool.name},app.kubernetes.io/managed-by={FIELD_MANAGER}"

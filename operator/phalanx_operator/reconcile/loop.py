@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import Counter
 from typing import Final
 
 from phalanx_operator import tally
 from phalanx_operator.api.types import Key
+from phalanx_operator.errors import ClusterError
 from phalanx_operator.observe.store import Ref
 from phalanx_operator.reconcile.orphans import sweep
 from phalanx_operator.reconcile.pool import Reconciler
-from phalanx_operator.reconcile.ports import Clock, Cluster
+from phalanx_operator.reconcile.ports import Clock, Cluster, Note
 from phalanx_operator.reconcile.rounds import DEBOUNCE_S, Rounds, Stage
 
 logger = logging.getLogger(__name__)
@@ -32,6 +34,7 @@ class Loop:
         self._rounds = Rounds(self._round)
         self._changed = asyncio.Event()
         self._swept_at: float | None = None
+        self._failing: set[Key] = set()
 
     def __repr__(self) -> str:
         return f"<Loop {self._rounds}>"
@@ -74,6 +77,7 @@ class Loop:
         for key in self._rounds:
             if self._cluster.store.get(Ref("ServingPool", key)) is None:
                 await self._rounds.forget(key)
+                self._failing.discard(key)
                 self._reconciler.forget(key)
         try:
             await sweep(self._cluster, self._clock)
@@ -93,8 +97,22 @@ class Loop:
         with tally.ROUND_SECONDS.time():
             try:
                 delay_s = await self._reconciler.round(key)
+            except ClusterError as error:
+                tally.ROUNDS.labels(result="failed").inc()
+                await self._tell(key, error)
+                raise
             except BaseException:
                 tally.ROUNDS.labels(result="failed").inc()
                 raise
+        self._failing.discard(key)
         tally.ROUNDS.labels(result="done").inc()
         return delay_s
+
+    async def _tell(self, key: Key, error: ClusterError) -> None:
+        """An event on the pool from the second failure in a row on: the first may be a conflict that passes."""
+        pool = self._cluster.store.get(Ref("ServingPool", key))
+        if key in self._failing and pool is not None:
+            note = Note(reason="RoundFailed", action="Reconcile", text=f"{error}; it is tried again", warning=True)
+            with contextlib.suppress(ClusterError):
+                await self._cluster.record(pool, note)
+        self._failing.add(key)

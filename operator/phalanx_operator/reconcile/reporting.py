@@ -68,18 +68,26 @@ def moves(*decisions: tuple[Decision[Any], Moves]) -> Iterator[Note]:
 
 
 def turns(before: Manifest, after: Manifest) -> Iterator[Note]:
-    """Notes on conditions that turned: `Accepted`, `Loaded` or `Available` failed, `Ready` came or went. Pure."""
+    """Notes on conditions that turned: `Accepted`, `Loaded` or `Available` failed; `MetricsAvailable` or `Ready` came
+    or went. Pure."""
     old, new = _by_type(before), _by_type(after)
     for kind in (ConditionType.ACCEPTED, ConditionType.LOADED, ConditionType.AVAILABLE):
         condition = new.get(kind, {})
         failed = condition.get("status") == ConditionStatus.FALSE and _is_failure(kind, condition)
         if failed and condition.get("reason") != old.get(kind, {}).get("reason"):
             yield Note(reason=condition["reason"], action=f"Check{kind}", text=condition["message"], warning=True)
+    yield from _metrics(old.get(ConditionType.METRICS_AVAILABLE, {}), new.get(ConditionType.METRICS_AVAILABLE, {}))
     ready, was = new.get(ConditionType.READY, {}), old.get(ConditionType.READY, {})
     if _holds(ready) and not _holds(was) and not _only_swapped(old):
         yield Note(reason="Ready", action="CheckReady", text=ready["message"])
     if _holds(was) and not _holds(ready) and ready.get("reason") != Reason.PLAN_PENDING:
         yield Note(reason=ready["reason"], action="CheckReady", text=ready["message"], warning=True)
+
+
+def _metrics(was: Manifest, now: Manifest) -> Iterator[Note]:
+    """Decisions hold from here on, or go on. A pool that has no metrics yet has lost none."""
+    if was and now and _holds(was) != _holds(now):
+        yield Note(reason=now["reason"], action="ReadMetrics", text=now["message"], warning=not _holds(now))
 
 
 def _holds(condition: Manifest) -> bool:

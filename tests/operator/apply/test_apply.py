@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 from kubernetes.aio.client import ApiClient, Configuration
 
 from phalanx_operator.api.types import Key
-from phalanx_operator.apply import events, objects
+from phalanx_operator.apply import objects
 from phalanx_operator.apply.api import ApiError, KubeApi
 from phalanx_operator.apply.discovery import served_versions
 from phalanx_operator.apply.paths import item
@@ -25,42 +22,6 @@ OBJECTS = st.recursive(
     lambda inner: st.dictionaries(st.sampled_from("abcd"), VALUES | inner, max_size=3),
     max_leaves=8,
 )
-
-
-class Server:
-    """Records requests; `answers` maps `METHOD path` to status and body."""
-
-    def __init__(self) -> None:
-        self.requests: list[tuple[str, str, str, Any]] = []
-        self.answers: dict[str, tuple[int, Any]] = {}
-
-    async def handle(self, request: web.Request) -> web.Response:
-        body = await request.read()
-        content = json.loads(body) if body else None
-        self.requests.append((request.method, request.path_qs, request.content_type, content))
-        status, answer = self.answers.get(f"{request.method} {request.path}", (200, {}))
-        text = answer if isinstance(answer, str) else json.dumps(answer)
-        return web.Response(status=status, text=text, content_type="application/json")
-
-
-@pytest.fixture
-async def server() -> Server:
-    return Server()
-
-
-@pytest.fixture
-async def api(server: Server) -> AsyncIterator[KubeApi]:
-    app = web.Application()
-    app.router.add_route("*", "/{tail:.*}", server.handle)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    configuration = Configuration(host=f"http://127.0.0.1:{runner.addresses[0][1]}")
-    configuration.api_key = {"BearerToken": "Bearer secret"}
-    api = KubeApi(ApiClient(configuration))
-    yield api
-    await api.close()
-    await runner.cleanup()
 
 
 DEPLOYMENT = {
@@ -159,11 +120,3 @@ async def test_both_generations_of_a_group_are_found(api, server):
     versions = [{"groupVersion": "policy/v1"}, {"groupVersion": "policy/v1beta1"}]
     server.answers["GET /apis"] = (200, {"groups": [{"name": "policy", "versions": versions}]})
     assert await served_versions(api) == {"v1", "policy/v1", "policy/v1beta1"}
-
-
-def test_an_event_fits_what_the_server_accepts():
-    event = events.build_event(DEPLOYMENT, reason="Overloaded", note="x" * 5000, action="Drop", warning=True, now=0.5)
-    assert len(event["note"]) == events.MAX_NOTE
-    assert (event["type"], event["eventTime"]) == ("Warning", "1970-01-01T00:00:00.500000Z")
-    assert event["regarding"]["uid"] == "u-1"
-    assert event["metadata"]["namespace"] == "ml"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from phalanx_operator.api.types import Key
+from phalanx_operator.errors import ClusterError
 from phalanx_operator.observe.store import Ref
 from phalanx_operator.reconcile.loop import STALE_AFTER_S, Loop
 from tests.operator.objects import ensemble, pool
@@ -71,6 +72,29 @@ async def test_a_sweep_that_fails_ends_nothing(caplog):
     await asyncio.sleep(5)
     assert cluster.condition("StudentEnsemble", "sentiment", "Accepted")[0] == "False"
     assert loop.problem() == ""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_round_that_is_refused_again_and_again_is_told_on_the_pool():
+    cluster, failing = MemoryCluster(pool()), [True, True, True, False, True]
+
+    async def round_(key: Key) -> float:
+        if failing.pop(0):
+            raise ClusterError("PATCH deployments/gpus: denied by the image policy")
+        return 0.1
+
+    reconciler: Any = SimpleNamespace(round=round_, forget=lambda key: None)
+    loop = Loop(cluster, reconciler, lambda: 0.0)
+    task = asyncio.create_task(loop.run())
+    loop.mark(POOL)
+    while len(failing) > 1:
+        await asyncio.sleep(0.1)
+    assert [(note.reason, note.warning) for _, note in cluster.notes] == [("RoundFailed", True)] * 2
+    assert cluster.notes[0][1].text == "PATCH deployments/gpus: denied by the image policy; it is tried again"
+    while failing:
+        await asyncio.sleep(0.1)
+    assert len(cluster.notes) == 2, "the first failure after a success says nothing"
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 

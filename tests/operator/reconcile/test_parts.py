@@ -182,6 +182,15 @@ def test_losing_readiness_and_failing_to_load_are_warnings_told_once():
     assert list(turns(failed, failed)) == []
 
 
+def test_metrics_that_go_are_a_warning_and_a_pool_that_never_had_any_has_lost_none():
+    fresh = status(MetricsAvailable=("True", "MetricsFresh", "1"))
+    stale = status(MetricsAvailable=("False", "MetricsStale", "2"))
+    assert [(note.reason, note.warning) for note in turns(fresh, stale)] == [("MetricsStale", True)]
+    assert [(note.reason, note.warning) for note in turns(stale, fresh)] == [("MetricsFresh", False)]
+    unreachable = status(MetricsAvailable=("False", "MetricsUnreachable", "2"))
+    assert list(turns({}, stale)) == list(turns(stale, unreachable)) == []
+
+
 def test_keys_read_as_people_write_them():
     assert str(Key("default", "gpus")) == "default/gpus"
 
