@@ -9,6 +9,7 @@ import pytest
 from phalanx_cli.plugin import eviction
 from tests.cli.apiserver import ApiServer
 from tests.cli.conftest import Run
+from tests.operator.describe.samples import DRAINED
 
 PODS = "/api/v1/namespaces/ml/pods"
 NODE = "/api/v1/nodes/n1"
@@ -42,11 +43,7 @@ def test_a_worker_is_evicted_by_uid_and_its_replacement_waited_for(api: ApiServe
     assert evicted(api) == ["gpus-a"]
     (body,) = (body for method, _, body in api.requests if method == "POST")
     assert (body["apiVersion"], body["deleteOptions"]["preconditions"]) == ("policy/v1", {"uid": "uid-gpus-a"})
-    assert done.output.splitlines() == [
-        "gpus-a: evicted; it finishes its requests, for 60 s at most",
-        "gpus-a: gone; waiting for 1 of 3 workers of pool/gpus to be ready",
-        "gpus-a: gone; all 3 workers of pool/gpus are ready",
-    ]
+    assert tuple(done.output.splitlines()) == DRAINED
     assert not any(method == "DELETE" for method, _, _ in api.requests)
 
 

@@ -110,3 +110,12 @@ def seen(**changes: Any) -> Snapshot:
         "now": NOW,
     }
     return Snapshot(**{**whole, **changes})
+
+
+def recommending() -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A pool that only recommends, and an ensemble for which it recommends less."""
+    message = "recommended only, not applied: 61200 tokens/s are 131% of the capacity: from 4 down to 2 students"
+    students = {"floor": 1, "ceiling": 4, "available": 4}
+    obj = cut_ensemble()
+    obj["status"] |= {"students": students, "decision": decision("Lower", "Overloaded", message)}
+    return busy_pool(recommendOnly=True), [obj]

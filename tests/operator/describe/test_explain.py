@@ -13,7 +13,7 @@ from phalanx_operator.decide.types import DecisionReason
 from phalanx_operator.describe.ensemble import explain
 from phalanx_operator.describe.nextsteps import CONDITIONS, DECISIONS
 from phalanx_operator.describe.recommend import recommend
-from tests.operator.describe import scene
+from tests.operator.describe import samples, scene
 from tests.operator.objects import ensemble, pool
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -79,19 +79,8 @@ def test_a_changed_spec_is_told_to_be_newer_than_what_follows():
     assert "Its spec has changed since" in explained({**obj, "metadata": {**obj["metadata"], "generation": 2}}, None)
 
 
-def recommending() -> tuple[dict[str, Any], dict[str, Any]]:
-    """A pool that only recommends, and an ensemble for which it recommends less."""
-    message = "recommended only, not applied: 61200 tokens/s are 131% of the capacity: from 4 down to 2 students"
-    obj = scene.cut_ensemble()
-    obj["status"] |= {
-        "students": {"floor": 1, "ceiling": 4, "available": 4},
-        "decision": scene.decision("Lower", "Overloaded", message),
-    }
-    return scene.busy_pool(recommendOnly=True), obj
-
-
 def test_a_recommendation_says_what_would_be_done_and_how_to_let_it():
-    text = recommended(*recommending())
+    text = recommended(scene.recommending()[0], *scene.recommending()[1])
     assert text.startswith("pool/gpus only recommends. If it decided:")
     assert "would be lowered (Overloaded, 12s ago): 61200 tokens/s" in text
     assert "1 change would be made" in text
@@ -129,3 +118,9 @@ def test_the_next_steps_are_those_of_the_documentation(page, reasons, steps):
     rows = dict(re.findall(r"^\| `(\w+)` \|.*\| ([^|]+) \|$", (DOCS / page).read_text(), re.MULTILINE))
     documented = {str(reason): rows[reason] for reason in reasons if rows[reason] != "none"}
     assert {str(reason): step for reason, step in steps.items()} == documented
+
+
+def test_the_samples_in_the_documentation_are_what_the_commands_print():
+    page = samples.PAGE.read_text()
+    assert page.count("<!-- sample:") == len(samples.samples())
+    assert page == samples.with_samples(page, samples.samples()), "run python -m tests.operator.describe.samples"

@@ -77,7 +77,7 @@ ALERTS: Final = (
             "status`.",
             "Is *Accuracy budget left* at 0? Then the budget keeps the students from falling further: raise "
             "`spec.accuracy.burstLoss`, or accept the refusals.",
-            "Is it one tenant's load? The workers' logs name tenants that are refused; set `spec.rateLimit` for it.",
+            "Is it one tenant's load? Set `spec.rateLimit.tokensPerSecond` of its TenantAdapter.",
         ),
     ),
     Alert(
@@ -92,7 +92,7 @@ ALERTS: Final = (
         "app.kubernetes.io/name=phalanx-worker",
         steps=(
             "Read the workers' logs: `kubectl logs -l phalanx.dev/pool=POOL --tail=100`.",
-            "A device that failed makes its worker unready within a minute. One that stays: `kubectl phalanx drain "
+            "A worker whose device failed becomes unready by itself. For one that does not: `kubectl phalanx drain "
             "pool/POOL --worker POD` replaces it.",
             "503 while workers start or drain is passing; callers retry it.",
         ),
