@@ -85,10 +85,10 @@ async def _cluster(place: Place, *, once: bool, output: str | None) -> None:
     elif once:
         show([Line(place.title, Tone.QUIET), *top(seen)])
     else:
-        await _watch(place)
+        await watch(place)
 
 
-async def _watch(place: Place) -> None:
+async def watch(place: Place) -> None:
     """Draw until the user has seen enough. What was seen last stays while the API server does not answer."""
     from rich.live import Live
 

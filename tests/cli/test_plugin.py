@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+import tomllib
+
 import pytest
 
+from tests.binaries import REPOSITORY
 from tests.cli.apiserver import ApiServer
 from tests.cli.conftest import KINDS, Run
 
@@ -86,3 +90,9 @@ def test_a_cluster_that_does_not_answer_is_named(api: ApiServer, run: Run, tmp_p
     done = run("status", "--kubeconfig", str(tmp_path / "down"))
     (line,) = done.output.splitlines()
     assert "the API server does not answer" in line and "--context" in line
+
+
+def test_kubectl_finds_the_executable_that_the_package_installs():
+    scripts = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["scripts"]
+    module, _, function = scripts["kubectl-phalanx"].partition(":")
+    assert callable(getattr(importlib.import_module(module), function))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
 
+from phalanx_cli import top as top_module
+from phalanx_cli.cluster.access import Place
+from phalanx_operator.apply.connect import connect_as
 from phalanx_operator.local.state import StateDir
 from tests.cli.apiserver import ApiServer
 from tests.cli.conftest import Run
@@ -62,3 +66,26 @@ def test_a_state_folder_and_a_cluster_at_once_are_refused(api: ApiServer, top: R
     done = top("--state-dir", str(tmp_path), "-n", "ml")
     assert done.exit_code == 2
     assert "give one kind" in done.output
+
+
+async def test_the_live_display_goes_on_while_the_api_server_does_not_answer(api: ApiServer, monkeypatch):
+    monkeypatch.setattr(top_module, "CLUSTER_EVERY_S", 0.01)
+    drawn: list[str] = []
+    monkeypatch.setattr("phalanx_cli.cluster.show.drawn", lambda lines: drawn.append(lines[1].text) or "")
+    client, namespace = await connect_as()
+    watching = asyncio.create_task(top_module.watch(Place(client, namespace)))
+
+    async def until(text: str) -> None:
+        seen = len(drawn)
+        async with asyncio.timeout(30):
+            while not any(text in line for line in drawn[seen:]):
+                await asyncio.sleep(0.01)
+
+    await until("POOL")
+    api.refuse["servingpools"] = (503, "etcd leader changed")
+    await until("etcd leader changed")
+    api.refuse.clear()
+    await until("POOL")
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+    await client.close()
