@@ -13,7 +13,7 @@ import yaml
 _READS: Final = ("get", "list", "watch")
 _CREATED: Final = 201
 _FORBIDDEN: Final = 403
-_ENDING: Final = "because it is being terminated"
+_DECISION: Final = "authorization.k8s.io/decision"
 
 
 def write_policy(file: Path, *, namespace: str) -> None:
@@ -53,12 +53,13 @@ class Request:
     namespace: str
     uri: str
     code: int
-    message: str
+    authorized: bool
 
     @property
     def refused(self) -> bool:
-        """Whether a right was missing. In a namespace that is being deleted, nobody may create anything."""
-        return self.code == _FORBIDDEN and _ENDING not in self.message
+        """Whether a right was missing. Admission may refuse as well: in a namespace that is being deleted, nobody may
+        create anything."""
+        return self.code == _FORBIDDEN and not self.authorized
 
     @property
     def writes(self) -> bool:
@@ -116,5 +117,5 @@ def _request(entry: Mapping[str, Any]) -> Request:
         namespace=(about or {}).get("namespace", ""),
         uri=entry["requestURI"],
         code=answer.get("code", 0),
-        message=answer.get("message", ""),
+        authorized=entry.get("annotations", {}).get(_DECISION) == "allow",
     )

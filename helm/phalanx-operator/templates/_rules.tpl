@@ -12,25 +12,25 @@ end-to-end tests fail on a right that is missing, and on one that is not used (d
 - apiGroups: [phalanx.dev]
   resources: [servingpools/finalizers]
   verbs: [update]
-# The children of a ServingPool: listed in every round and applied (which takes create and patch). They are deleted with
-# their owner, by the cluster; the operator itself removes plan parts that are left over, and the network policy of a pool
+# The children of a ServingPool: followed, and applied (which takes create and patch). They are deleted with their
+# owner, by the cluster; the operator itself removes plan parts that are left over, and the network policy of a pool
 # that no longer asks for one.
 - apiGroups: [apps]
   resources: [deployments]
   verbs: [list, watch, create, patch]
 - apiGroups: [""]
   resources: [services, serviceaccounts]
-  verbs: [list, create, patch]
+  verbs: [list, watch, create, patch]
 # A ConfigMap may also hold the certificate authorities of a Prometheus, by the name that its ServingPool gives.
 - apiGroups: [""]
   resources: [configmaps]
-  verbs: [get, list, create, patch, delete]
+  verbs: [get, list, watch, create, patch, delete]
 - apiGroups: [networking.k8s.io]
   resources: [networkpolicies]
-  verbs: [list, create, patch, delete]
+  verbs: [list, watch, create, patch, delete]
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
-  verbs: [list, create, patch]
+  verbs: [list, watch, create, patch]
 # Workers: found, asked for their status, and touched by an annotation when their plan changes.
 - apiGroups: [""]
   resources: [pods]

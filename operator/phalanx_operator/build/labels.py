@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from phalanx_contract.runtime import API_VERSION, FIELD_MANAGER, GROUP
-from phalanx_operator.api.types import Manifest, ServingPool
+from phalanx_operator.api.types import Key, Manifest, ServingPool
 
 LABEL_POOL: Final = f"{GROUP}/pool"
 """On every child: the name of its ServingPool."""
@@ -15,6 +15,13 @@ COMPONENT: Final = "worker"
 def selector(pool: ServingPool) -> dict[str, str]:
     """The labels by which Deployment, Service and PodDisruptionBudget find the workers: immutable."""
     return {"app.kubernetes.io/name": "phalanx-worker", "app.kubernetes.io/instance": pool.meta.key.name}
+
+
+def pool_of(child: Manifest) -> Key | None:
+    """The pool that an object carries the label of."""
+    meta = child["metadata"]
+    name = (meta.get("labels") or {}).get(LABEL_POOL)
+    return Key(meta.get("namespace") or "", name) if name else None
 
 
 def labels(pool: ServingPool) -> dict[str, str]:

@@ -84,10 +84,10 @@ class Replica:
             return Loop(cluster, reconciler, time.time)
 
         async def read_all() -> None:
-            await catch_up(cluster, watch.feed, self._namespaces)
+            await catch_up(cluster, watch.feed, terms.mark, self._namespaces)
 
         terms = Terms(self._fence, cluster.store, begin=begin, catch_up=read_all)
-        watch = Watch(cluster.store, terms.mark, pulse=self._pulse)
+        watch = Watch(cluster.store, cluster.made, terms.mark, pulse=self._pulse)
         self._terms = terms
         census = Census(cluster.store, speaks=lambda: self._fence.is_open)
         tally.REGISTRY.register(census)
@@ -98,11 +98,11 @@ class Replica:
         parts = [
             _part("stop", stop.wait()),
             _part("terms", self._after_start(terms.run)),
-            _part("resync", resync_forever(cluster, watch.feed, self._namespaces, self._pulse)),
+            _part("resync", resync_forever(cluster, watch.feed, terms.mark, self._namespaces, self._pulse)),
         ]
         if self._elector is not None:
             parts.append(_part("election", self._after_start(self._elector.run)))
-        kopf_part = _part("kopf", self._kopf(watch, quit_kopf, on_kopf))
+        kopf_part = _part("kopf", self._kopf(cluster, watch, quit_kopf, on_kopf))
         try:
             ended, _ = await asyncio.wait({*parts, kopf_part}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -118,9 +118,11 @@ class Replica:
         await self._started.wait()
         await work()
 
-    async def _kopf(self, watch: Watch, quit_kopf: asyncio.Event, on_kopf: Callable[[], None]) -> None:
+    async def _kopf(
+        self, cluster: KubernetesCluster, watch: Watch, quit_kopf: asyncio.Event, on_kopf: Callable[[], None]
+    ) -> None:
         registry = kopf.OperatorRegistry()
-        register(registry, watch, namespaced=bool(self._namespaces))
+        register(registry, watch, namespaced=bool(self._namespaces), made=cluster.kinds)
         others = asyncio.all_tasks()
         tasks = await kopf.spawn_tasks(
             registry=registry,

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import kopf
 
-from phalanx_contract.runtime import FIELD_MANAGER
+from phalanx_operator.handlers.cluster import SELECTOR, Made
 
-SELECTOR: Final = f"app.kubernetes.io/managed-by={FIELD_MANAGER}"
 WATCH_SERVER_TIMEOUT_S: Final = 240
 """The server ends a watch after that time, so that no watch lives on a dead connection for long.
 
@@ -38,7 +37,7 @@ class Patience:
             wait_s = min(2 * wait_s, self.max_s)
 
 
-def configure(settings: kopf.OperatorSettings, *, namespaced: bool) -> None:
+def configure(settings: kopf.OperatorSettings, *, namespaced: bool, made: Iterable[Made]) -> None:
     """Set what differs from Kopf's defaults.
 
     An operator for some namespaces has rights in those alone: Kopf must not look at namespaces and definitions, which
@@ -56,9 +55,8 @@ def configure(settings: kopf.OperatorSettings, *, namespaced: bool) -> None:
     settings.networking.error_backoffs = Patience()
     # Events are written by rounds, about decisions; Kopf's own would tell of handlers, which say nothing to users.
     settings.posting.enabled = False
-    # The server filters: the operator must not receive every pod of the cluster.
-    settings.watching.label_selectors["pods"] = SELECTOR
-    settings.watching.label_selectors["deployments"] = SELECTOR
+    for kind in made:
+        settings.watching.label_selectors[kind.plural] = SELECTOR
 
 
 def login(*, logger: Any, settings: kopf.OperatorSettings, **_: Any) -> kopf.ConnectionInfo | None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any, Final
 
 import kopf
 
 from phalanx_contract.runtime import GROUP, VERSION
-from phalanx_operator.api.types import Key, Manifest
-from phalanx_operator.build.labels import LABEL_POOL
+from phalanx_operator.api.types import Manifest
+from phalanx_operator.build.labels import pool_of
+from phalanx_operator.handlers.cluster import Made
 from phalanx_operator.handlers.pulse import Pulse
 from phalanx_operator.handlers.settings import configure, login
 from phalanx_operator.observe.store import Ref, Store, ref_of
@@ -20,16 +21,23 @@ PLURALS: Final = ("servingpools", "studentensembles", "tenantadapters")
 
 
 class Watch:
-    """What Kopf's streams are turned into: the store of the three kinds, and marks on pools.
+    """What Kopf's streams are turned into: the stores of the three kinds and of what is made for pools, and marks.
 
     The handlers are coroutines though they await nothing: Kopf runs plain functions in threads, where neither the
     store nor the rounds may be touched.
     """
 
     def __init__(
-        self, store: Store, mark: Mark, *, pulse: Pulse | None = None, clock: Callable[[], float] = monotonic
+        self,
+        store: Store,
+        made: Store,
+        mark: Mark,
+        *,
+        pulse: Pulse | None = None,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self.feed = Feed(store, mark)
+        self._made = made
         self._pulse = pulse or Pulse()
         self._clock = clock
         self._store = store
@@ -51,28 +59,36 @@ class Watch:
         else:
             self.feed.mark(obj)
 
-    async def child_event(self, *, type: str | None, body: kopf.Body, **_: Any) -> None:
-        """A Deployment or Pod of ours changed."""
-        self._pulse.heard(str(body.get("kind")), listed=type is None, now=self._clock())
-        pool = body.metadata.labels.get(LABEL_POOL)
-        key = Key(body.metadata.namespace or "", pool or "")
-        if pool and self._store.get(Ref("ServingPool", key)) is not None:
+    async def made_index(self, *, body: kopf.Body, **_: Any) -> None:
+        """Store what was made for a pool, or a pod of it."""
+        self._made.put(_plain(body))
+
+    async def made_event(self, *, type: str | None, body: kopf.Body, **_: Any) -> None:
+        """Something that was made for a pool, or a pod of it, changed."""
+        obj = _plain(body)
+        self._pulse.heard(obj["kind"], listed=type is None, now=self._clock())
+        if type == "DELETED":
+            self._made.remove(ref_of(obj))
+        key = pool_of(obj)
+        if key is not None and self._store.get(Ref("ServingPool", key)) is not None:
             self._mark(key)
 
 
-def register(registry: kopf.OperatorRegistry, watch: Watch, *, namespaced: bool) -> None:
+def register(registry: kopf.OperatorRegistry, watch: Watch, *, namespaced: bool, made: Sequence[Made]) -> None:
     """Tell Kopf what to watch: the whole cluster, or as `namespaced`, what `kopf.operator` is told."""
 
     async def startup(*, settings: kopf.OperatorSettings, **_: Any) -> None:
-        configure(settings, namespaced=namespaced)
+        configure(settings, namespaced=namespaced, made=made)
 
     kopf.on.startup(registry=registry)(startup)
     kopf.on.login(registry=registry)(login)
     for plural in PLURALS:
         kopf.index(GROUP, VERSION, plural, registry=registry, id=f"index-{plural}")(watch.index)
         kopf.on.event(GROUP, VERSION, plural, registry=registry, id=f"event-{plural}")(watch.event)
-    for group, plural in (("", "pods"), ("apps", "deployments")):
-        kopf.on.event(group, "v1", plural, registry=registry, id=f"event-{plural}")(watch.child_event)
+    for kind in made:
+        where = (kind.group, kind.version, kind.plural)
+        kopf.index(*where, registry=registry, id=f"index-{kind.plural}")(watch.made_index)
+        kopf.on.event(*where, registry=registry, id=f"event-{kind.plural}")(watch.made_event)
 
 
 def _plain(body: kopf.Body) -> Manifest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,13 +38,18 @@ def named_by(obj: Manifest) -> Key | None:
     return Key(ref_of(obj).key.namespace, name) if isinstance(name, str) else None
 
 
+Owner = Callable[[Manifest], Key | None]
+"""What an object belongs to."""
+
+
 class Store:
     """Objects by kind and name, and by what they belong to: a pool finds its ensembles without looking at all others'.
 
     Whoever takes an object out must not change it.
     """
 
-    def __init__(self, objects: Iterable[Manifest] = ()) -> None:
+    def __init__(self, objects: Iterable[Manifest] = (), *, owner: Owner = named_by) -> None:
+        self._owner = owner
         self._objects: dict[str, dict[Key, Manifest]] = {}
         self._belonging: defaultdict[tuple[str, Key], set[Key]] = defaultdict(set)
         for obj in objects:
@@ -57,8 +62,8 @@ class Store:
         """Remember an object as it is now."""
         ref = ref_of(obj)
         found = self._objects.setdefault(ref.kind, {})
-        before, owner = found.get(ref.key), named_by(obj)
-        if before is None or named_by(before) != owner:
+        before, owner = found.get(ref.key), self._owner(obj)
+        if before is None or self._owner(before) != owner:
             self._part(ref, before)
             if owner is not None:
                 self._belonging[ref.kind, owner].add(ref.key)
@@ -72,7 +77,7 @@ class Store:
 
     def _part(self, ref: Ref, before: Manifest | None) -> None:
         """Take an object out of what it belonged to."""
-        owner = None if before is None else named_by(before)
+        owner = None if before is None else self._owner(before)
         if owner is not None:
             members = self._belonging[ref.kind, owner]
             members.discard(ref.key)
@@ -90,7 +95,7 @@ class Store:
         return [found[key] for key in sorted(keys, key=str)]
 
     def belonging_to(self, kind: str, owner: Key) -> list[Manifest]:
-        """The objects of a kind that name this one as what they belong to, sorted by name."""
+        """The objects of a kind that belong to this one, sorted by name."""
         found = self._objects.get(kind, {})
         return [found[key] for key in sorted(self._belonging.get((kind, owner), ()), key=str)]
 

@@ -8,7 +8,9 @@ import kopf
 import pytest
 
 from phalanx_operator.api.types import Key
-from phalanx_operator.handlers.resync import resync
+from phalanx_operator.build.labels import pool_of
+from phalanx_operator.handlers.cluster import POD, made_kinds
+from phalanx_operator.handlers.resync import resync, resync_made
 from phalanx_operator.handlers.settings import configure
 from phalanx_operator.handlers.watch import Watch, register
 from phalanx_operator.observe.store import Ref, Store
@@ -21,7 +23,8 @@ class Watched:
     def __init__(self) -> None:
         self.store = Store()
         self._marked: list[str] = []
-        self.watch = Watch(self.store, lambda key: self._marked.append(key.name))
+        self.made = Store(owner=pool_of)
+        self.watch = Watch(self.store, self.made, lambda key: self._marked.append(key.name))
 
     async def see(self, obj: dict[str, Any], *, type: str | None = None) -> set[str]:
         body = kopf.Body(obj)
@@ -59,28 +62,37 @@ async def test_deletion_forgets_and_marks(watched):
     assert await watched.see(adapter(), type="MODIFIED") == {"acme"}, "it belongs to no pool any more: for the sweep"
 
 
-async def test_pods_of_pools_that_exist_mark_them(watched):
+def made(name: str, pool: str | None, kind: str = "Pod") -> dict[str, Any]:
+    labels = {} if pool is None else {"phalanx.dev/pool": pool}
+    return {"kind": kind, "metadata": {"name": name, "namespace": "default", "labels": labels}}
+
+
+async def test_what_was_made_for_pools_that_exist_marks_them_and_is_stored(watched):
     await watched.see(pool())
     marked: list[Key] = []
-    watch = Watch(watched.store, marked.append)
-    for name in ("gpus", "gone"):
-        meta = {"name": "p", "namespace": "default", "labels": {"phalanx.dev/pool": name}}
-        await watch.child_event(type="MODIFIED", body=kopf.Body({"metadata": meta}))
-    await watch.child_event(type="MODIFIED", body=kopf.Body({"metadata": {"name": "stray", "namespace": "default"}}))
-    assert marked == [Key("default", "gpus")]
+    watch = Watch(watched.store, watched.made, marked.append)
+    objects = [made("p-0", "gpus"), made("p-1", "gone"), made("stray", None), made("plan", "gpus", kind="ConfigMap")]
+    for obj in objects:
+        await watch.made_index(body=kopf.Body(obj))
+        await watch.made_event(type="ADDED", body=kopf.Body(obj))
+    assert marked == [Key("default", "gpus")] * 2
+    assert [obj["metadata"]["name"] for obj in watched.made.belonging_to("Pod", Key("default", "gpus"))] == ["p-0"]
+    await watch.made_event(type="DELETED", body=kopf.Body(objects[0]))
+    assert watched.made.belonging_to("Pod", Key("default", "gpus")) == []
+    assert len(marked) == 3
 
 
 def test_nothing_that_is_registered_makes_kopf_write_to_objects(watched):
     registry = kopf.OperatorRegistry()
-    register(registry, watched.watch, namespaced=True)
+    register(registry, watched.watch, namespaced=True, made=made_kinds("policy/v1"))
     assert not list(registry._changing.get_all_handlers())
     assert not list(registry._spawning.get_all_handlers())
-    assert len(list(registry._watching.get_all_handlers())) == 5
+    assert len(list(registry._watching.get_all_handlers())) == 10
 
 
 def test_watches_are_filtered_by_the_server_and_end_by_a_whole_number_of_seconds():
     settings = kopf.OperatorSettings()
-    configure(settings, namespaced=False)
+    configure(settings, namespaced=False, made=made_kinds("policy/v1"))
     assert settings.posting.enabled is False
     assert isinstance(settings.watching.server_timeout, int), "others are refused as a bad request"
     assert "managed-by=phalanx-operator" in settings.watching.label_selectors["pods"]
@@ -89,11 +101,18 @@ def test_watches_are_filtered_by_the_server_and_end_by_a_whole_number_of_seconds
 class Listed:
     """A cluster of which only lists are asked."""
 
-    def __init__(self, store: Store, *objects: dict[str, Any]) -> None:
+    def __init__(self, store: Store, *objects: dict[str, Any], made: Store | None = None) -> None:
         self.store = store
+        self.made = made or Store(owner=pool_of)
         self.objects = objects
 
-    async def read_all(self, api_version: str, kind: str, namespace: str | None) -> list[dict[str, Any]]:
+    async def read_all(
+        self,
+        api_version: str,
+        kind: str,
+        namespace: str | None,
+        labelSelector: str = "",  # noqa: N803
+    ) -> list[dict[str, Any]]:
         return [obj for obj in self.objects if obj["kind"] == kind]
 
 
@@ -101,7 +120,7 @@ async def test_a_deletion_that_no_watch_saw_is_found_by_the_next_list(watched, c
     for obj in (pool(), ensemble()):
         await watched.see(obj)
     marked: list[Key] = []
-    feed = Watch(watched.store, marked.append).feed
+    feed = Watch(watched.store, watched.made, marked.append).feed
     cluster: Any = Listed(watched.store, pool(), adapter("new"))
     for kind in ("ServingPool", "StudentEnsemble", "TenantAdapter"):
         await resync(cluster, feed, kind, None)
@@ -109,3 +128,16 @@ async def test_a_deletion_that_no_watch_saw_is_found_by_the_next_list(watched, c
     assert watched.store.get(Ref("TenantAdapter", Key("default", "new"))) is not None
     assert Key("default", "gpus") in marked
     assert "its deletion was not seen" in caplog.text
+
+
+async def test_children_that_no_watch_told_of_are_found_and_mark_their_pools(watched):
+    for obj in (made("gone", "gpus"), made("stays", "gpus")):
+        watched.made.put(obj)
+    marked: list[Key] = []
+    cluster: Any = Listed(watched.store, made("stays", "gpus"), made("new", "cpus"), made=watched.made)
+    assert await resync_made(cluster, POD, marked.append, None) == 2
+    assert sorted(obj["metadata"]["name"] for obj in watched.made.all_of("Pod")) == ["new", "stays"]
+    assert set(marked) == {Key("default", "gpus"), Key("default", "cpus")}
+    marked.clear()
+    assert await resync_made(cluster, POD, marked.append, None) == 0
+    assert marked == []
