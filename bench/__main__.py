@@ -6,11 +6,11 @@ import importlib
 import sys
 
 BENCHMARKS = ("cpu", "executors", "demo", "serving", "simulate")
-ON_REQUEST = ("gpu",)
+ON_REQUEST = ("gpu", "scale")
 """Run only if they are named: they need what not every machine has."""
 LONG = ("accuracy", "ablation")
 """They train for hours, and are run only by name."""
-OPTIONED = ("cpu", *LONG)
+OPTIONED = ("cpu", "scale", *LONG)
 """They take options if they are named first."""
 
 

@@ -19,6 +19,7 @@ from bench.cpu.table import markdown as cpu_tables
 from bench.executors.table import markdown as executor_tables
 from bench.gpu.table import markdown as gpu_tables
 from bench.record import RESULTS
+from bench.scale.table import markdown as scale_table
 from bench.serving.table import markdown as serving_tables
 from bench.simulate.table import markdown as simulation_table
 
@@ -69,6 +70,11 @@ def accuracy(result: Result) -> str:
     return _trained(result, accuracy_table(result), "accuracy", "Accuracy by number of students, against the teacher")
 
 
+def scale(result: Result) -> str:
+    """The operator with many resources."""
+    return "\n".join([scale_table(result["figures"]), "", _source(result)])
+
+
 def ablation(result: Result) -> str:
     """What a change of one choice does."""
     return _trained(result, ablation_table(result), "ablation", "Effects of single choices on accuracy")
@@ -86,6 +92,7 @@ TABLES: Final[Mapping[str, Callable[[Result], str]]] = {
     "gpu": gpu,
     "serving": serving,
     "simulate": simulate,
+    "scale": scale,
     "accuracy": accuracy,
     "ablation": ablation,
 }
