@@ -12,7 +12,7 @@ import yaml
 
 _READS: Final = ("get", "list", "watch")
 _CREATED: Final = 201
-_FORBIDDEN: Final = 403
+FORBIDDEN: Final = 403
 _DECISION: Final = "authorization.k8s.io/decision"
 
 
@@ -45,7 +45,11 @@ WITHOUT_REQUEST: Final = {Right("phalanx.dev", "servingpools/finalizers", "updat
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """One request; `right` is None for paths that are no resources, such as discovery. `at` is an ISO 8601 time."""
+    """One request; `right` is None for paths that are no resources, such as discovery. `at` is an ISO 8601 time.
+
+    `authorized` is what the authorizer said. Admission may still refuse it: nobody may create anything in a namespace
+    that is being deleted.
+    """
 
     user: str
     at: str
@@ -57,9 +61,8 @@ class Request:
 
     @property
     def refused(self) -> bool:
-        """Whether a right was missing. Admission may refuse as well: in a namespace that is being deleted, nobody may
-        create anything."""
-        return self.code == _FORBIDDEN and not self.authorized
+        """Whether a right was missing."""
+        return self.code == FORBIDDEN and not self.authorized
 
     @property
     def writes(self) -> bool:

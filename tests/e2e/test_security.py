@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.e2e.audit import WITHOUT_REQUEST, Request, rights_of
+from tests.e2e.audit import FORBIDDEN, WITHOUT_REQUEST, Request, rights_of
 from tests.e2e.cluster import SYSTEM, Cluster
 from tests.e2e.kube import Kube
 from tests.e2e.leaks import leaks
@@ -57,8 +57,10 @@ def _logs(pods: Path, *namespaces: str) -> str:
     return "\n".join(file.read_text(errors="replace") for file in files)
 
 
-def test_the_operator_is_refused_nothing(lived: Lived):
+def test_the_operator_is_refused_nothing(namespace: tuple[str, Path], lived: Lived):
     assert [request for request in lived.requests if request.refused] == []
+    here = [request for request in lived.requests if request.namespace == namespace[0]]
+    assert [request for request in here if request.code == FORBIDDEN] == [], "nor by admission, where no namespace ends"
     assert len(lived.requests) > 50, "a log that the server does not write would prove nothing"
 
 
