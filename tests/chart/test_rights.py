@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tests.binaries import REPOSITORY
-from tests.chart.rendering import render, the
+from tests.chart.rendering import of_kind, render
 
 PAGE = REPOSITORY / "docs" / "platform.md"
 
@@ -24,6 +24,7 @@ def documented() -> set[tuple[str, str]]:
 
 
 def test_the_table_of_rights_is_the_chart_s():
-    rules = the("ClusterRole", render())["rules"]
+    roles = [item for kind in ("ClusterRole", "Role") for item in of_kind(kind, render())]
+    rules = [rule for role in roles for rule in role["rules"]]
     granted = {(resource, verb) for rule in rules for resource in rule["resources"] for verb in rule["verbs"]}
     assert documented() == granted

@@ -41,9 +41,12 @@ class Cluster:
         return self._run("helm", *arguments, "--namespace", SYSTEM, check=check)
 
     def install(self, *settings: str) -> None:
-        """Install or upgrade the chart and wait until the operator is ready."""
+        """Install or upgrade the chart and wait until the operator is ready.
+
+        What an earlier call set is forgotten: helm would keep it where this one sets nothing.
+        """
         sets = [part for setting in (*self._images(), *settings) for part in ("--set", setting)]
-        self.helm("upgrade", "--install", RELEASE, CHART, "--create-namespace", *sets)
+        self.helm("upgrade", "--install", RELEASE, CHART, "--create-namespace", "--reset-values", *sets)
         self.kubectl("rollout", "status", OPERATOR, "--namespace", SYSTEM, "--timeout=90s")
 
     def _images(self) -> list[str]:

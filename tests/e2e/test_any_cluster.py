@@ -26,7 +26,7 @@ OPERATOR = f"system:serviceaccount:{SYSTEM}:phalanx-operator"
         ("delete", "configmaps", True),
         ("delete", "deployments.apps", False),
         ("delete", "services", False),
-        ("watch", "configmaps", False),
+        ("watch", "secrets", False),
         ("get", "secrets", True),
         ("list", "secrets", False),
         ("create", "pods", False),
