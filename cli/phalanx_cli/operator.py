@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
 import socket
 from importlib.metadata import version
@@ -65,6 +64,14 @@ from phalanx_operator.api.types import Key
     show_default=True,
     help="How much to log.",
 )
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    envvar="PHALANX_LOG_FORMAT",
+    default="text",
+    show_default=True,
+    help="Lines for people, or a JSON object a line: time, level, logger, message, and what it is about.",
+)
 def command(
     namespaces: tuple[str, ...],
     worker_image: str | None,
@@ -75,19 +82,19 @@ def command(
     host: str,
     port: int,
     log_level: str,
+    log_format: str,
 ) -> None:
     """Run the operator: it serves ServingPools, StudentEnsembles and TenantAdapters.
 
     The cluster is found as kubectl finds it: KUBECONFIG, the pod's service account, or ~/.kube/config. Deleting
     resources never needs the operator: it sets no finalizers, and children go with their pool.
     """
-    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    # Kopf tells of every event that was handled; rounds tell of what was done.
-    logging.getLogger("kopf.objects").setLevel(max(logging.WARNING, logging.getLogger().level))
     from kubernetes.aio.config import ConfigException
 
+    from phalanx_operator import logs
     from phalanx_operator.handlers.operate import Options, operate
 
+    logs.configure(level=log_level, as_json=log_format == "json")
     options = Options(
         worker_image=worker_image or f"phalanx-worker:{version('phalanx')}",
         namespaces=namespaces,

@@ -17,6 +17,8 @@ class ConditionType(enum.StrEnum):
     """The spec is valid and what it refers to exists."""
     LOADED = "Loaded"
     """All workers of the pool hold the artifact that the spec names."""
+    APPLIED = "Applied"
+    """The cluster has taken what was built for the pool."""
     AVAILABLE = "Available"
     """The pool has its workers running and ready."""
     PLAN_SERVED = "PlanServed"
@@ -48,6 +50,9 @@ class Reason(enum.StrEnum):
     ARTIFACT_NOT_ALLOWED = "ArtifactNotAllowed"
     IMAGE_NOT_PINNED = "ImageNotPinned"
     TOO_MANY = "TooMany"
+    # Applied
+    CHILDREN_APPLIED = "ChildrenApplied"
+    APPLY_REFUSED = "ApplyRefused"
     # Loaded, Available, PlanServed
     NO_WORKERS = "NoWorkers"
     WORKERS_STARTING = "WorkersStarting"
@@ -68,6 +73,7 @@ class Reason(enum.StrEnum):
     # Ready
     NOT_ACCEPTED = "NotAccepted"
     NOT_LOADED = "NotLoaded"
+    NOT_APPLIED = "NotApplied"
     NOT_AVAILABLE = "NotAvailable"
     PAUSED = "Paused"
     UNKNOWN = "Unknown"

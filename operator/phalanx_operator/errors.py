@@ -14,6 +14,11 @@ class ClusterError(Exception):
     retry_after_s: float | None = None
     """What the other side asked to be given before the next try."""
 
+    @property
+    def refused(self) -> bool:
+        """The other side will not have it, however often it is asked; only a change of what is asked helps."""
+        return False
+
 
 class FencedError(ClusterError):
     """The lease has run out; nothing was sent."""

@@ -69,6 +69,7 @@ def test_no_object_of_the_schema_lets_unknown_keys_through():
         ("image.digest=latest", "/image/digest"),
         ("image.pullPolicy=Sometimes", "/image/pullPolicy"),
         ("logLevel=loud", "/logLevel"),
+        ("logFormat=xml", "/logFormat"),
         ("watchNamespaces[0]=Not_A_Namespace", "/watchNamespaces/0"),
         ("crds.install=maybe", "/crds/install"),
         ("metrics.serviceMonitor.interval=often", "/metrics/serviceMonitor/interval"),

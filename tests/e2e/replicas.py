@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import aiohttp
+import psutil
 import yaml
 
 from tests.binaries import REPOSITORY
@@ -29,6 +31,7 @@ class Replica:
     """One process."""
 
     name: str
+    url: str
     process: subprocess.Popen[bytes]
     log: Path
 
@@ -63,7 +66,8 @@ def start(cluster: Cluster, folder: Path, name: str) -> Replica:
     document["users"][0]["user"] = {"token": _token(cluster, name)}
     kubeconfig.write_text(yaml.safe_dump(document))
     lease = f"--lease={SYSTEM}/phalanx-operator"
-    address = ("--host=127.0.0.1", f"--port={free_port()}")
+    port = free_port()
+    address = ("--host=127.0.0.1", f"--port={port}")
     log = folder / f"{name}.log"
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -74,7 +78,28 @@ def start(cluster: Cluster, folder: Path, name: str) -> Replica:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    return Replica(name=name, process=process, log=log)
+    return Replica(name=name, url=f"http://127.0.0.1:{port}", process=process, log=log)
+
+
+def api_server(cluster: Cluster) -> psutil.Process:
+    """The process of the control plane that the tests started."""
+    port = yaml.safe_load(cluster.kubeconfig.read_text())["clusters"][0]["cluster"]["server"].rpartition(":")[2]
+    for process in psutil.process_iter(["cmdline"]):
+        if f"--secure-port={port}" in (process.info["cmdline"] or []):
+            return process
+    raise AssertionError(f"no API server at port {port}")
+
+
+async def leads(replica: Replica) -> bool:
+    """What it says of itself at its own port, without asking the API server."""
+    async with aiohttp.ClientSession() as session, session.get(f"{replica.url}/metrics") as response:
+        return "phalanx_operator_leader 1.0" in await response.text()
+
+
+async def alive(replica: Replica) -> bool:
+    """What its liveness probe would say."""
+    async with aiohttp.ClientSession() as session, session.get(f"{replica.url}/healthz") as response:
+        return response.status == 200
 
 
 async def holder(kube: Kube) -> str:

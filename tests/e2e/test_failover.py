@@ -17,7 +17,7 @@ from tests.e2e import resources
 from tests.e2e.audit import Request
 from tests.e2e.cluster import Cluster
 from tests.e2e.kube import ApiError, Kube, path_of
-from tests.e2e.replicas import Replica, held_by, holder, scale, start
+from tests.e2e.replicas import Replica, alive, api_server, held_by, holder, leads, scale, start
 from tests.e2e.waiting import NotYet, eventually
 
 POOL = "gpus"
@@ -30,7 +30,7 @@ class Pair:
     """Two replicas; one of them leads."""
 
     def __init__(self, cluster: Cluster, kube: Kube, folder: Path, namespace: str) -> None:
-        self._cluster = cluster
+        self.cluster = cluster
         self._folder = folder
         self._pool = path_of("ServingPool", POOL, namespace=namespace)
         self.kube = kube
@@ -47,11 +47,6 @@ class Pair:
         leader = self.replicas[await holder(self.kube)]
         (standby,) = (each for each in self.replicas.values() if each is not leader)
         return leader, standby
-
-    def again(self, replica: Replica) -> None:
-        """Start one anew that has ended."""
-        replica.log.unlink()
-        self.replicas[replica.name] = start(self._cluster, self._folder, replica.name)
 
     @asynccontextmanager
     async def changing(self) -> AsyncIterator[None]:
@@ -72,15 +67,20 @@ class Pair:
             await asyncio.gather(changes, return_exceptions=True)
 
     def end_of_log(self) -> int:
-        assert self._cluster.audit is not None
-        return self._cluster.audit.end()
+        assert self.cluster.audit is not None
+        return self.cluster.audit.end()
 
     def writes(self, since: int) -> list[Request]:
         """What the two asked to be written, in the order in which it arrived."""
-        assert self._cluster.audit is not None
+        assert self.cluster.audit is not None
         users = {replica.user for replica in self.replicas.values()}
-        asked = self._cluster.audit.requests(since=since)
+        asked = self.cluster.audit.requests(since=since)
         return sorted((each for each in asked if each.writes and each.user in users), key=lambda each: each.at)
+
+    async def somebody_wrote(self, since: int) -> None:
+        """Raises NotYet before that."""
+        if not [each for each in self.writes(since) if each.code < 300]:
+            raise NotYet("nobody has written")
 
     async def wrote(self, replica: Replica, since: int, *, times: int = 3) -> None:
         """Raises NotYet before it has written so often."""
@@ -154,6 +154,31 @@ async def test_a_leader_that_is_killed_is_followed_within_the_lease_and_a_try(pa
         killed = pair.end_of_log()
         await eventually(lambda: pair.wrote(standby, killed, times=1), within_s=TAKEOVER_S)
     assert {each.user for each in pair.writes(killed)} == {standby.user}
+
+
+async def test_an_api_server_that_hangs_costs_the_lead_and_no_process_and_all_goes_on_after_it(pair: Pair):
+    leader, standby = await pair.roles()
+    server = api_server(pair.cluster)
+    begin = pair.end_of_log()
+    async with pair.changing():
+        await eventually(lambda: pair.wrote(leader, begin), within_s=30)
+        server.suspend()
+        try:
+            await eventually(lambda: _leads(leader, False), within_s=30)
+            assert not await leads(standby), "nobody leads while nobody can tell who does"
+        finally:
+            server.resume()
+        back = pair.end_of_log()
+        await eventually(lambda: pair.somebody_wrote(back), within_s=30)
+    for replica in (leader, standby):
+        assert replica.process.poll() is None
+        assert await alive(replica)
+    assert len({each.user for each in pair.writes(back)}) == 1
+
+
+async def _leads(replica: Replica, wanted: bool) -> None:
+    if await leads(replica) != wanted:
+        raise NotYet(f"{replica.name} {'leads' if not wanted else 'stands by'}")
 
 
 async def _said(replica: Replica, text: str) -> None:

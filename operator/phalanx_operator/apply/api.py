@@ -149,7 +149,7 @@ class KubeApi:
                 async with asyncio.timeout(min(limit_s, self._timeout_s)):
                     status, answer, data = await self._send(method, path, headers, body)
             except (TimeoutError, aiohttp.ClientError, OSError) as error:
-                text = f"{method} {path.partition('?')[0]}: {error or type(error).__name__}"
+                text = f"{method} {path.partition('?')[0]}: {str(error) or type(error).__name__}"
                 raise ApiError(NO_ANSWER, "Unreachable", text) from error
             told.code = str(status)
         if not 200 <= status < 300:

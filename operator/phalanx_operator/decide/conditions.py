@@ -17,6 +17,7 @@ Condition = dict[str, Any]
 _NOT_READY: Final = {
     ConditionType.ACCEPTED: Reason.NOT_ACCEPTED,
     ConditionType.LOADED: Reason.NOT_LOADED,
+    ConditionType.APPLIED: Reason.NOT_APPLIED,
     ConditionType.AVAILABLE: Reason.NOT_AVAILABLE,
     ConditionType.PLAN_SERVED: Reason.PLAN_PENDING,
 }
@@ -41,6 +42,19 @@ def accepted(verdict: Verdict) -> Finding:
     """The verdict on a spec as a condition."""
     status = ConditionStatus.TRUE if verdict.accepted else ConditionStatus.FALSE
     return Finding(ConditionType.ACCEPTED, status, verdict.reason, verdict.message)
+
+
+def applied(refusals: Sequence[str]) -> Finding:
+    """Whether the API server took all that was built for a pool; `refusals` are its words on what it did not take."""
+    if not refusals:
+        text = "the cluster has what was built for the pool"
+        return Finding(ConditionType.APPLIED, ConditionStatus.TRUE, Reason.CHILDREN_APPLIED, text)
+    more = f" (and {len(refusals) - 1} more)" if len(refusals) > 1 else ""
+    text = (
+        f"{refusals[0]}{more}. Change what this names, or the policy that refuses it; what was there before stays, and "
+        "it is tried again when the spec changes and every minute"
+    )
+    return Finding(ConditionType.APPLIED, ConditionStatus.FALSE, Reason.APPLY_REFUSED, text)
 
 
 def ready(findings: Iterable[Finding], *, reason: Reason, message: str) -> Finding:

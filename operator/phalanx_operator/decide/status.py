@@ -14,7 +14,7 @@ from phalanx_contract.worker import LoadState
 from phalanx_operator.api.issues import SpecError
 from phalanx_operator.api.types import Manifest, Meta, ServingPool, StudentEnsemble, TenantAdapter
 from phalanx_operator.decide.accept import Verdict, refused
-from phalanx_operator.decide.conditions import Finding, accepted, merge_conditions, ready, shorten
+from phalanx_operator.decide.conditions import Finding, accepted, applied, merge_conditions, ready, shorten
 from phalanx_operator.decide.loaded import adapter_in, ensemble_in, loaded, same_adapter, same_ensemble, served
 from phalanx_operator.decide.types import Action, Decision, ExitsState, Observation, ReplicasState, StudentsState
 from phalanx_operator.decide.view import PoolView, facts_of, report_of
@@ -36,12 +36,13 @@ def pool_status(
     selector: str,
     observation: Observation,
     replicas: Decision[ReplicasState],
+    refusals: Sequence[str] = (),
     previous: Mapping[str, Any],
     now: str,
     now_s: float,
 ) -> Manifest:
     """The status of an accepted ServingPool; `now` is ISO 8601, `now_s` the same in the observation's clock."""
-    findings = [accepted(Verdict()), available(view, pool), plan_served(view)]
+    findings = [accepted(Verdict()), applied(refusals), available(view, pool), plan_served(view)]
     reason, message = Reason.WORKERS_READY, "the workers serve the current plan"
     if pool.paused:
         reason, message = Reason.PAUSED, f"{message}; paused: nothing is changed until spec.paused is false"

@@ -35,6 +35,8 @@ CONDITIONS: Final[Mapping[str, str]] = {
     Reason.METRICS_UNAUTHORIZED: "do what the message says; a new token or certificate needs no restart",
     Reason.NOT_ACCEPTED: "see `Accepted`",
     Reason.NOT_LOADED: "see `Loaded`",
+    Reason.APPLY_REFUSED: "change what the message names, or the policy that refuses it",
+    Reason.NOT_APPLIED: "see `Applied`",
     Reason.NOT_AVAILABLE: "see `Available`",
     Reason.PAUSED: "set `spec.paused` to false",
     Reason.UNKNOWN: "wait; if it stays, read the operator's log",

@@ -18,6 +18,7 @@ from phalanx_operator.build.labels import pool_of
 from phalanx_operator.errors import ClusterError
 from phalanx_operator.handlers.cluster import SELECTOR, KubernetesCluster, Made
 from phalanx_operator.handlers.pulse import Pulse
+from phalanx_operator.logs import about
 from phalanx_operator.observe.store import ref_of, version_of
 from phalanx_operator.reconcile.backoff import Backoff
 from phalanx_operator.reconcile.feed import Feed, Mark
@@ -98,7 +99,7 @@ async def resync(cluster: KubernetesCluster, feed: Feed, kind: str, namespace: s
     gone = known.keys() - listed.keys()
     for ref in gone:
         # Only what was known before the list was asked for: an object made since is no loss.
-        logger.warning("%s is gone and its deletion was not seen", ref)
+        logger.warning("%s is gone and its deletion was not seen", ref, extra=about(ref))
         feed.remove(ref)
     missed = 0
     for ref, obj in listed.items():

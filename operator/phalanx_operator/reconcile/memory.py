@@ -35,6 +35,15 @@ class Applied:
     right: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A child that the cluster would not have, when it was tried (s), and what the cluster said."""
+
+    manifest: Manifest
+    at: float
+    text: str
+
+
 @dataclass(slots=True)
 class Kept:
     """Results of the pure steps of a round, for the next round that finds the same."""
@@ -58,6 +67,7 @@ class PoolMemory:
     ensembles: dict[str, EnsembleMemory] = field(default_factory=dict)
     replicas: ReplicasState = field(default_factory=ReplicasState)
     applied: dict[Ref, Applied] = field(default_factory=dict)
+    refused: dict[Ref, Refusal] = field(default_factory=dict)
     plans: dict[str, Plan] = field(default_factory=dict)
     observation: Observation = field(
         default_factory=lambda: Observation(at=None, workers=0, problem="no metrics were read yet")

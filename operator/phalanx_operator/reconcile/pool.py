@@ -104,7 +104,8 @@ class Reconciler:
         view = await self._act(gathered, pool, plan, replicas, workers, memory)
         # Tenants are many, and what is said of them follows from these alone.
         told = (view, accepted.adapters, accepted.adapter_verdicts, gathered.adapters)
-        done = Round(gathered, accepted, view, decided, replicas, observation, now)
+        refusals = [each.text for each in memory.refused.values()]
+        done = Round(gathered, accepted, view, decided, replicas, observation, now, refusals)
         await publish(self._cluster, reports(done, adapters=told != memory.kept.told))
         memory.kept.told = told
         return view
@@ -134,7 +135,7 @@ class Reconciler:
         else:
             count = written(pool, gathered.child("Deployment", pool.meta.key.name), replicas)
             wanted = kept.children.of((pool, plan_hash, count), lambda: self._build(pool, files, plan_hash, count))
-            await write_children(self._cluster, gathered, wanted, memory.applied, now=self._clock())
+            await write_children(self._cluster, gathered, wanted, memory, now=self._clock())
             await touch_pods(self._cluster, gathered.pods, workers, plan_hash)
             memory.keep(plan_hash, plan)
         return kept.view.of(

@@ -11,6 +11,7 @@ from phalanx_operator import tally
 from phalanx_operator.api.types import Manifest
 from phalanx_operator.decide.types import Action, Decision
 from phalanx_operator.errors import ClusterError
+from phalanx_operator.logs import about
 from phalanx_operator.observe.store import ref_of
 from phalanx_operator.reconcile.ports import Cluster, Note
 
@@ -42,7 +43,9 @@ async def publish(cluster: Cluster, reports: Iterable[Report]) -> None:
                 await cluster.write_status(report.obj, report.status)
         except ClusterError as error:
             failures.append(error)
-            logger.warning("%s: its status could not be written: %s", ref_of(report.obj), error)
+            logger.warning(
+                "%s: its status could not be written: %s", ref_of(report.obj), error, extra=about(ref_of(report.obj))
+            )
         for note in report.notes:
             await _record(cluster, report.obj, note)
     if failures:
@@ -52,11 +55,12 @@ async def publish(cluster: Cluster, reports: Iterable[Report]) -> None:
 async def _record(cluster: Cluster, obj: Manifest, note: Note) -> None:
     """Events are best effort: a decision that is in force must not fail for want of its event."""
     level = logging.WARNING if note.warning else logging.INFO
-    logger.log(level, "%s: %s: %s", ref_of(obj), note.reason, note.text)
+    fields = about(ref_of(obj), reason=note.reason, action=note.action)
+    logger.log(level, "%s: %s: %s", ref_of(obj), note.reason, note.text, extra=fields)
     try:
         await cluster.record(obj, note)
     except ClusterError as error:
-        logger.warning("%s: an event could not be posted: %s", ref_of(obj), error)
+        logger.warning("%s: an event could not be posted: %s", ref_of(obj), error, extra=fields)
 
 
 def moves(*decisions: tuple[Decision[Any], Moves]) -> Iterator[Note]:
@@ -71,7 +75,7 @@ def turns(before: Manifest, after: Manifest) -> Iterator[Note]:
     """Notes on conditions that turned: `Accepted`, `Loaded` or `Available` failed; `MetricsAvailable` or `Ready` came
     or went. Pure."""
     old, new = _by_type(before), _by_type(after)
-    for kind in (ConditionType.ACCEPTED, ConditionType.LOADED, ConditionType.AVAILABLE):
+    for kind in (ConditionType.ACCEPTED, ConditionType.APPLIED, ConditionType.LOADED, ConditionType.AVAILABLE):
         condition = new.get(kind, {})
         failed = condition.get("status") == ConditionStatus.FALSE and _is_failure(kind, condition)
         if failed and condition.get("reason") != old.get(kind, {}).get("reason"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from phalanx_operator.api.parse import parse_meta
@@ -32,6 +32,7 @@ class Round:
     replicas: Decision[ReplicasState]
     observation: Observation
     now: float
+    refusals: Sequence[str] = ()
 
 
 def reports(done: Round, *, adapters: bool = True) -> Iterator[Report]:
@@ -71,6 +72,7 @@ def _pool(done: Round) -> Report:
         selector=selector_text(pool),
         observation=done.observation,
         replicas=done.replicas,
+        refusals=done.refusals,
         previous=_status(done.gathered.pool),
         now=iso(done.now),
         now_s=done.now,

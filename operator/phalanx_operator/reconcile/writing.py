@@ -13,10 +13,11 @@ from phalanx_contract.runtime import ANNOTATION_PLAN
 from phalanx_operator.api.types import Key, Manifest
 from phalanx_operator.decide.types import WorkerView
 from phalanx_operator.errors import ClusterError
+from phalanx_operator.logs import about
 from phalanx_operator.observe.store import Ref, ref_of, version_of
 from phalanx_operator.reconcile.drift import contains
 from phalanx_operator.reconcile.gather import Gathered
-from phalanx_operator.reconcile.memory import Applied
+from phalanx_operator.reconcile.memory import Applied, PoolMemory, Refusal
 from phalanx_operator.reconcile.ports import Cluster
 
 logger = logging.getLogger(__name__)
@@ -28,27 +29,40 @@ _PLAN_PART = re.compile(r"-plan-\d+$")
 
 
 async def write_children(
-    cluster: Cluster, gathered: Gathered, wanted: Sequence[Manifest], applied: dict[Ref, Applied], *, now: float
+    cluster: Cluster, gathered: Gathered, wanted: Sequence[Manifest], memory: PoolMemory, *, now: float
 ) -> None:
     """Apply in order, then delete what is no longer wanted.
 
-    All of them are tried. Raises the first ClusterError.
+    All of them are tried. What the cluster refuses for good is kept in `memory.refused`, for a condition to tell, and
+    is tried again when it changes or after a while. Raises the first other ClusterError.
     """
     live = {ref_of(child): child for child in gathered.children}
     failures = []
+    memory.refused = {ref: memory.refused[ref] for ref in map(ref_of, wanted) if ref in memory.refused}
     for manifest in wanted:
         ref = ref_of(manifest)
-        if not _is_due(manifest, live.get(ref), applied.get(ref), now):
+        if _is_refused(manifest, memory.refused.get(ref), now) or not _is_due(
+            manifest, live.get(ref), memory.applied.get(ref), now
+        ):
             continue
+        memory.refused.pop(ref, None)
         try:
             await cluster.apply(manifest)
-            applied[ref] = Applied(manifest, now)
-            logger.info("pool %s: applied %s", ref_of(gathered.pool).key, ref)
+            memory.applied[ref] = Applied(manifest, now)
+            logger.info("pool %s: applied %s", ref_of(gathered.pool).key, ref, extra=about(ref_of(gathered.pool)))
         except ClusterError as error:
-            failures.append(error)
+            if error.refused:
+                memory.refused[ref] = Refusal(manifest, now, str(error))
+            else:
+                failures.append(error)
     failures += await _delete_surplus(cluster, live, {ref_of(manifest) for manifest in wanted})
     if failures:
         raise failures[0]
+
+
+def _is_refused(manifest: Manifest, before: Refusal | None, now: float) -> bool:
+    """Whether the same was refused a moment ago."""
+    return before is not None and before.manifest == manifest and now - before.at < REPEAT_S
 
 
 def _is_due(manifest: Manifest, live: Manifest | None, before: Applied | None, now: float) -> bool:
@@ -94,6 +108,6 @@ async def touch_pods(
     results = await asyncio.gather(*(cluster.touch_plan(key, plan_hash) for key in keys), return_exceptions=True)
     for key, result in zip(keys, results, strict=True):
         if isinstance(result, ClusterError):
-            logger.warning("pod %s: %s", key, result)
+            logger.warning("pod %s: %s", key, result, extra=about(pod=key))
         elif isinstance(result, BaseException):
             raise result

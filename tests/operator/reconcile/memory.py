@@ -18,8 +18,14 @@ from tests.operator.observe.workers import FakeWorker
 POOL = Key("default", "gpus")
 
 
+class DeniedError(ClusterError):
+    """What an admission policy says."""
+
+    refused = True
+
+
 class MemoryCluster:
-    """Counts every write; `refuse` makes writes of one kind fail."""
+    """Counts every write; `refuse` makes writes of one kind fail, `deny` has them refused for good."""
 
     def __init__(self, *objects: Manifest) -> None:
         self.store = Store()
@@ -29,6 +35,7 @@ class MemoryCluster:
         self.touched: dict[str, str] = {}
         self.notes: list[tuple[str, Note]] = []
         self.refuse: set[str] = set()
+        self.deny: set[str] = set()
         for obj in objects:
             self.put(obj)
 
@@ -112,6 +119,9 @@ class MemoryCluster:
         self.notes.append((obj["metadata"]["name"], note))
 
     def _write(self, what: str, kind: str) -> None:
+        if kind in self.deny:
+            self.writes.append(f"denied {kind}")
+            raise DeniedError(f"{kind}: a policy forbids it")
         if kind in self.refuse:
             raise ClusterError(f"{what}: refused")
         self.writes.append(what)

@@ -216,6 +216,25 @@ async def test_one_refused_write_keeps_no_other_from_being_written(scene: Scene)
     assert scene.cluster.live.get(Ref("Service", POOL)) is not None, "and events are best effort"
 
 
+async def test_what_the_cluster_will_not_have_is_a_condition_and_is_not_asked_again_at_every_round(scene: Scene):
+    put(scene, pool(), ensemble())
+    await scene.add_worker("w-0")
+    scene.cluster.deny = {"Service"}
+    await scene.settle()
+    assert scene.cluster.writes.count("denied Service") == 1, "the round went on, and later ones waited"
+    status, reason, message = scene.cluster.condition("ServingPool", "gpus", "Applied")
+    assert (status, reason) == ("False", "ApplyRefused")
+    assert message.startswith("Service: a policy forbids it. Change what this names")
+    assert scene.cluster.condition("ServingPool", "gpus", "Ready")[:2] == ("False", "NotApplied")
+    assert [note.reason for name, note in scene.cluster.notes if note.warning] == ["ApplyRefused"]
+    assert scene.cluster.condition("StudentEnsemble", "sentiment", "Ready")[0] == "True", "it is served all the same"
+    scene.cluster.deny = set()
+    await scene.round(after_s=61.0)
+    await scene.round()
+    assert scene.cluster.condition("ServingPool", "gpus", "Applied")[0] == "True"
+    assert scene.cluster.live.get(Ref("Service", POOL)) is not None
+
+
 async def test_a_pool_that_is_being_deleted_is_let_go(scene: Scene):
     put(scene, pool(), ensemble())
     await scene.settle()

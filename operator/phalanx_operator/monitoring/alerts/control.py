@@ -171,7 +171,8 @@ ALERTS: Final = (
         "log names "
         "them: kubectl logs {{ $labels.pod }} -n {{ $labels.namespace }}",
         steps=(
-            "The log has one line for each failure with the API server's words; the pool has an event `RoundFailed`.",
+            "The log has one line for each failure with the API server's words; the pool has an event `RoundFailed`, "
+            "and what is refused for good is in its condition `Applied`.",
             "403: the operator's role does not fit its version; upgrade the chart with `rbac.create`.",
             "422 or an admission webhook's refusal: the message names the field or the policy.",
         ),
