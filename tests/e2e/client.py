@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 
@@ -58,7 +59,7 @@ class Worker:
             raise NotYet(f"{self.url}: {problem!r}") from problem
 
 
-def _read(status: int, headers: dict[str, str], body: dict) -> Response:
+def _read(status: int, headers: dict[str, str], body: dict[str, Any]) -> Response:
     if status != 200:
         return Response(status=status, answers=Answers([], []), error=str(body.get("error", body)))
     outputs = {output["name"]: output for output in body["outputs"]}
