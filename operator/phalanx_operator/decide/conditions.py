@@ -52,7 +52,7 @@ def applied(refusals: Sequence[str]) -> Finding:
     more = f" (and {len(refusals) - 1} more)" if len(refusals) > 1 else ""
     text = (
         f"{refusals[0]}{more}. Change what this names, or the policy that refuses it; what was there before stays, and "
-        "it is tried again when the spec changes and every minute"
+        "it is tried again when something changes and every minute"
     )
     return Finding(ConditionType.APPLIED, ConditionStatus.FALSE, Reason.APPLY_REFUSED, text)
 

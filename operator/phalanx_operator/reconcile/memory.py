@@ -12,6 +12,7 @@ from phalanx_operator.decide.view import PoolView
 from phalanx_operator.observe.scrape import Scraper
 from phalanx_operator.observe.store import Ref
 from phalanx_operator.reconcile.accepting import Readings
+from phalanx_operator.reconcile.backoff import Backoff
 from phalanx_operator.reconcile.memo import Memo, Shelf
 
 RECENT_PLANS: Final = 8
@@ -37,11 +38,25 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A child that the cluster would not have, when it was tried (s), and what the cluster said."""
+    """A child that the cluster would not have, of which live version, when it was tried (s), and what the cluster said.
+
+    `backoff` says when it is worth another try though nothing has changed here: a quota may be free by then.
+    """
 
     manifest: Manifest
+    live: str
     at: float
     text: str
+    backoff: Backoff
+
+    @property
+    def lasts(self) -> bool:
+        """Refused more than once: the first may pass, as where the child of a deleted pool is about to be collected."""
+        return self.backoff.failures > 1
+
+    def due_s(self, *, now: float) -> float:
+        """Seconds until the next try."""
+        return self.at + self.backoff.delay_s - now
 
 
 @dataclass(slots=True)

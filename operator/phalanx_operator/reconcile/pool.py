@@ -22,7 +22,7 @@ from phalanx_operator.build import Versions, build_pool
 from phalanx_operator.decide.plan import compose_plan
 from phalanx_operator.decide.types import Decision, ReplicasState, WorkerView
 from phalanx_operator.decide.view import PoolView
-from phalanx_operator.observe.targets import targets
+from phalanx_operator.observe.targets import Target, targets
 from phalanx_operator.observe.workers import worker_statuses
 from phalanx_operator.reconcile import keys
 from phalanx_operator.reconcile.accepting import Accepted, accept
@@ -78,10 +78,8 @@ class Reconciler:
             await publish(self._cluster, reports_of_bad_pool(gathered, accepted, now=self._clock()))
             return GONE_S
         view = await self._serve(gathered, accepted, accepted.pool, api_keys, memory)
-        interval_s = accepted.pool.metrics.interval_s
-        if not targets(gathered.pods):
-            return max(QUIET_S, interval_s)
-        return interval_s if _settled(view) else min(UNSETTLED_S, interval_s)
+        refused_s = [max(UNSETTLED_S, each.due_s(now=self._clock())) for each in memory.refused.values()]
+        return min([_next_s(view, targets(gathered.pods), accepted.pool.metrics.interval_s), *refused_s])
 
     async def _serve(
         self,
@@ -104,7 +102,7 @@ class Reconciler:
         view = await self._act(gathered, pool, plan, replicas, workers, memory)
         # Tenants are many, and what is said of them follows from these alone.
         told = (view, accepted.adapters, accepted.adapter_verdicts, gathered.adapters)
-        refusals = [each.text for each in memory.refused.values()]
+        refusals = [each.text for each in memory.refused.values() if each.lasts]
         done = Round(gathered, accepted, view, decided, replicas, observation, now, refusals)
         await publish(self._cluster, reports(done, adapters=told != memory.kept.told))
         memory.kept.told = told
@@ -131,6 +129,7 @@ class Reconciler:
         if served is not None:
             memory.keep(*served)
         if pool.paused:
+            memory.refused.clear()
             plan_hash, plan = served or (plan_hash, plan)
         else:
             count = written(pool, gathered.child("Deployment", pool.meta.key.name), replicas)
@@ -173,6 +172,13 @@ def _compose(
             api_keys=api_keys,
         ),
     )
+
+
+def _next_s(view: PoolView, addresses: Sequence[Target], interval_s: float) -> float:
+    """When the next round is due though nothing changes."""
+    if not addresses:
+        return max(QUIET_S, interval_s)
+    return interval_s if _settled(view) else min(UNSETTLED_S, interval_s)
 
 
 def _settled(view: PoolView) -> bool:

@@ -15,6 +15,7 @@ from phalanx_operator.decide.types import WorkerView
 from phalanx_operator.errors import ClusterError
 from phalanx_operator.logs import about
 from phalanx_operator.observe.store import Ref, ref_of, version_of
+from phalanx_operator.reconcile.backoff import Backoff
 from phalanx_operator.reconcile.drift import contains
 from phalanx_operator.reconcile.gather import Gathered
 from phalanx_operator.reconcile.memory import Applied, PoolMemory, Refusal
@@ -25,6 +26,8 @@ logger = logging.getLogger(__name__)
 REPEAT_S: Final = 60.0
 """How soon the same content is written again because the live object differs. A server that rewrites a value
 (`1000m` as `1`) differs for ever; that costs one request in this time."""
+REFUSED: Final = Backoff(initial_s=1.0, max_s=REPEAT_S)
+"""How soon what was refused is tried again though neither it nor the live object changed."""
 _PLAN_PART = re.compile(r"-plan-\d+$")
 
 
@@ -33,26 +36,28 @@ async def write_children(
 ) -> None:
     """Apply in order, then delete what is no longer wanted.
 
-    All of them are tried. What the cluster refuses for good is kept in `memory.refused`, for a condition to tell, and
-    is tried again when it changes or after a while. Raises the first other ClusterError.
+    All of them are tried. What the cluster refuses is kept in `memory.refused`, for a condition to tell, and is tried
+    again when something changes or after a while. Raises the first other ClusterError.
     """
     live = {ref_of(child): child for child in gathered.children}
     failures = []
     memory.refused = {ref: memory.refused[ref] for ref in map(ref_of, wanted) if ref in memory.refused}
     for manifest in wanted:
         ref = ref_of(manifest)
-        if _is_refused(manifest, memory.refused.get(ref), now) or not _is_due(
-            manifest, live.get(ref), memory.applied.get(ref), now
-        ):
+        refusal = _still(memory.refused.pop(ref, None), manifest, live.get(ref))
+        if refusal is not None and refusal.due_s(now=now) > 0:
+            memory.refused[ref] = refusal
             continue
-        memory.refused.pop(ref, None)
+        if not _is_due(manifest, live.get(ref), memory.applied.get(ref), now):
+            continue
         try:
             await cluster.apply(manifest)
             memory.applied[ref] = Applied(manifest, now)
             logger.info("pool %s: applied %s", ref_of(gathered.pool).key, ref, extra=about(ref_of(gathered.pool)))
         except ClusterError as error:
             if error.refused:
-                memory.refused[ref] = Refusal(manifest, now, str(error))
+                backoff = (refusal.backoff if refusal is not None else REFUSED).failed()
+                memory.refused[ref] = Refusal(manifest, version_of(live.get(ref)), now, str(error), backoff)
             else:
                 failures.append(error)
     failures += await _delete_surplus(cluster, live, {ref_of(manifest) for manifest in wanted})
@@ -60,9 +65,10 @@ async def write_children(
         raise failures[0]
 
 
-def _is_refused(manifest: Manifest, before: Refusal | None, now: float) -> bool:
-    """Whether the same was refused a moment ago."""
-    return before is not None and before.manifest == manifest and now - before.at < REPEAT_S
+def _still(before: Refusal | None, manifest: Manifest, live: Manifest | None) -> Refusal | None:
+    """The refusal, if it was of the same, and of the same live object."""
+    same = before is not None and before.manifest == manifest and before.live == version_of(live)
+    return before if same else None
 
 
 def _is_due(manifest: Manifest, live: Manifest | None, before: Applied | None, now: float) -> bool:
