@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -46,6 +47,8 @@ def run() -> Run:
     """Run `kubectl phalanx ARGUMENTS`, or another command's."""
 
     def call(*arguments: str, command: click.Command = plugin) -> Result:
+        # What earlier tests left would be warned of in the middle of the output.
+        gc.collect()
         return CliRunner().invoke(command, arguments, env={**os.environ, "COLUMNS": "300"}, catch_exceptions=False)
 
     return call
