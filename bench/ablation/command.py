@@ -15,12 +15,12 @@ import msgspec
 from bench.ablation.figures import figures_of, key_of, summary
 from bench.ablation.job import Task
 from bench.ablation.kept import path_of, read_kept
-from bench.ablation.plan import TASKS, is_default
+from bench.ablation.plan import SEEDS, TASKS, is_default, is_varied
 from bench.ablation.plot import plot
 from bench.ablation.variants import DEFAULT, VARIANTS, named
 from bench.accuracy.merging import Result, read_result
 from bench.accuracy.processes import Job, run_jobs
-from bench.accuracy.subjects import SEEDS, Subject
+from bench.accuracy.subjects import Subject
 from bench.record import RESULTS, write
 
 ROOT: Final = Path(__file__).parents[2]
@@ -73,9 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench ablation", description=__doc__)
     parser.add_argument("--encoders", type=_names, default=tuple(TASKS), help="such as minilm,mpnet (default: both)")
     parser.add_argument("--tasks", type=_names, default=(), help="such as movie,trec50 (default: the plan's)")
-    parser.add_argument(
-        "--seeds", type=lambda text: tuple(map(int, _names(text))), default=SEEDS, help="default: 0,1,2"
-    )
+    parser.add_argument("--seeds", type=lambda text: tuple(map(int, _names(text))), default=SEEDS, help="default: 0,1")
     parser.add_argument(
         "--variants", type=_variants, default=tuple(each.name for each in VARIANTS), help="default: all"
     )
@@ -113,7 +111,11 @@ def _job(subject: Subject, options: argparse.Namespace, places: Places) -> Job[S
         teacher=places.names.get(subject.encoder, subject.encoder),
         data=places.names.get(subject.task, subject.task),
         seed=subject.seed,
-        variants=tuple(name for name in options.variants if not is_default(named(name), subject.encoder)),
+        variants=tuple(
+            name
+            for name in options.variants
+            if is_varied(named(name), subject.encoder) and not is_default(named(name), subject.encoder)
+        ),
         runs=str(places.runs),
         teachers=str(places.teachers),
         base=places.base,

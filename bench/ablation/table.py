@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bench.ablation.plan import TASKS, is_default
+from bench.ablation.plan import TASKS, is_default, is_varied
 from bench.ablation.variants import DEFAULT, VARIANTS, Variant
 from bench.points import points
 
@@ -27,6 +27,8 @@ def markdown(result: Mapping[str, Any]) -> str:
 def _cells(figures: Figures, encoder: str, variant: Variant) -> tuple[str, str, str]:
     key = f"{encoder}:{variant.name}"
     effect = figures.get(f"{key}:effect")
+    if not is_varied(variant, encoder):
+        return "not varied", "", ""
     if effect is None:
         return ("is the default", "", "") if is_default(variant, encoder) else ("not run yet", "", "0")
     told = "" if variant.name == DEFAULT else points(effect)

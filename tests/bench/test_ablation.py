@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bench.ablation.command import Places, collect, main
 from bench.ablation.figures import figures_of, key_of, summary
 from bench.ablation.kept import Kept, compared, path_of, read_kept, write_kept
-from bench.ablation.plan import ROWS, TASKS, is_default, settings_of
+from bench.ablation.plan import ROWS, TASKS, is_default, is_varied, settings_of
 from bench.ablation.table import markdown
 from bench.ablation.variants import DEFAULT, VARIANTS, named
 from bench.accuracy.merging import Result
@@ -49,6 +49,13 @@ def test_a_variant_changes_nothing_but_what_it_names() -> None:
     changed = settings_of(named("hidden-last"), encoder="minilm", seed=3)
     undone = msgspec.structs.replace(changed.students, hidden=default.students.hidden)
     assert msgspec.structs.replace(changed, students=undone) == default
+
+
+def test_the_default_is_measured_with_every_encoder_and_every_variant_with_one() -> None:
+    for variant in VARIANTS:
+        measured = [encoder for encoder in TASKS if is_varied(variant, encoder)]
+        assert measured == list(TASKS) if variant.name == DEFAULT else "minilm" in measured
+    assert len({task for tasks in TASKS.values() for task in tasks}) >= 4
 
 
 @pytest.mark.parametrize("encoder", TASKS)
