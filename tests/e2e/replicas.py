@@ -135,6 +135,12 @@ def _grant(cluster: Cluster, name: str) -> None:
     cluster.kubectl("apply", "-n", SYSTEM, "-f", "-", stdin=yaml.safe_dump_all(objects))
 
 
+def revoke(cluster: Cluster, name: str) -> None:
+    """Take back what `start` granted: who uninstalls the release finds nothing left."""
+    made = (f"serviceaccount/{name}", f"clusterrolebinding/replica-{name}", f"rolebinding/replica-{name}")
+    cluster.kubectl("delete", "-n", SYSTEM, "--ignore-not-found", *made)
+
+
 def _binding(name: str, kind: str, role_kind: str, role: str) -> Object:
     return {
         "apiVersion": f"{_RBAC}/v1",

@@ -17,7 +17,7 @@ from tests.e2e import resources
 from tests.e2e.audit import Request
 from tests.e2e.cluster import Cluster
 from tests.e2e.kube import ApiError, Kube, path_of
-from tests.e2e.replicas import Replica, alive, api_server, held_by, holder, leads, scale, start
+from tests.e2e.replicas import Replica, alive, api_server, held_by, holder, leads, revoke, scale, start
 from tests.e2e.waiting import NotYet, eventually
 
 POOL = "gpus"
@@ -110,6 +110,7 @@ async def pair(alone: Cluster, kube: Kube, namespace: tuple[str, Path], tmp_path
     finally:
         for replica in pair.replicas.values():
             replica.end()
+            revoke(alone, replica.name)
 
 
 async def test_a_leader_that_ends_in_order_hands_over_at_once(pair: Pair):
