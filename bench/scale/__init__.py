@@ -8,7 +8,8 @@ The node has a GPU for each of a few workers; all other pools' workers wait for 
   pool's plan is in its ConfigMaps.
 - Change: one StudentEnsemble's bound is changed, one after the other, on pools that have a worker; until the file that
   the worker's volume shows says so. low is the median, high the longest.
-- Idle: nothing happens for a while; the operator's writes, by the API server's audit log, and its share of a core.
+- Idle: nothing happens for a while; the operator's writes, by the API server's audit log, and its share of a core. It
+  is the only replica here and holds no lease, whose renewals would be 30 writes a minute.
 - Memory: the operator's resident memory, the most that was seen.
 """
 
@@ -19,7 +20,7 @@ from pathlib import Path
 
 
 def run(arguments: Sequence[str] = ()) -> Path:
-    """Measure, and write bench/results/scale.json with its picture."""
+    """Measure, and write bench/results/scale.json."""
     from bench.scale.command import main
 
     return main(arguments)

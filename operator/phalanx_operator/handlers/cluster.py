@@ -56,7 +56,7 @@ def made_kinds(policy_api: str) -> tuple[Made, ...]:
 class KubernetesCluster:
     """`store` has the three kinds, `made` what was made for pools, and their pods; Kopf's watches fill both.
 
-    What a round writes is in them at once, before the watch tells of it. Two hundred quiet pools cost no request.
+    What a round writes is in them at once, before the watch tells of it. A quiet pool costs no request.
     """
 
     def __init__(self, api: KubeApi, *, policy_api: str, store: Store | None = None) -> None:
