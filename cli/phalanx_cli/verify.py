@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import sys
+import tomllib
 from pathlib import Path
 from typing import Final
 
 import click
 
 _ROOT_MARK: Final = "operator/phalanx_operator/api/schema"
+_PROJECT: Final = "pyproject.toml"
+_CHART: Final = "helm/phalanx-operator/Chart.yaml"
+_RELEASE_LINE: Final = re.compile(r"^(version|appVersion): .*$", re.MULTILINE)
+"""Chart, operator and worker are released together, under the version that pyproject.toml has."""
 
 
 @click.command("verify")
@@ -20,15 +26,15 @@ _ROOT_MARK: Final = "operator/phalanx_operator/api/schema"
     help="The repository; the working directory when left out.",
 )
 def command(write: bool, root: Path) -> None:
-    """Write or check the files that are generated from the code (CRDs, dashboard, alert rules, references)."""
+    """Write or check the files that are generated (CRDs, dashboard, alert rules, references, the chart's version)."""
     if not (root / _ROOT_MARK).is_dir():
         raise click.UsageError(f"{root.resolve()} is no checkout of phalanx; run this at its root or give --root")
-    wanted = _generated()
+    generated = _generated()
+    wanted, surplus = generated | _stamped(root), _left_over(root, generated)
     if write:
-        _write(root, wanted)
+        _write(root, wanted, surplus)
         return
-    stale = [path for path, text in wanted.items() if _read(root / path) != text]
-    stale += _left_over(root, wanted)
+    stale = [path for path, text in wanted.items() if _read(root / path) != text] + surplus
     for path in stale:
         click.echo(f"{path} is not what the code generates: run `phalanx verify --write`", err=True)
     if stale:
@@ -44,8 +50,17 @@ def _generated() -> dict[str, str]:
     return files() | {"docs/reference.md": reference()} | monitoring()
 
 
-def _write(root: Path, wanted: dict[str, str]) -> None:
-    for path in _left_over(root, wanted):
+def _stamped(root: Path) -> dict[str, str]:
+    """The chart's own file with the release of pyproject.toml, where the checkout has both."""
+    project, chart = _read(root / _PROJECT), _read(root / _CHART)
+    if project is None or chart is None:
+        return {}
+    release = tomllib.loads(project)["project"]["version"]
+    return {_CHART: _RELEASE_LINE.sub(rf"\g<1>: {release}", chart)}
+
+
+def _write(root: Path, wanted: dict[str, str], surplus: list[str]) -> None:
+    for path in surplus:
         (root / path).unlink()
         click.echo(f"removed {path}")
     for path, text in wanted.items():

@@ -29,9 +29,9 @@ def helm(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([program, *arguments], capture_output=True, text=True, timeout=60, check=False)
 
 
-def render(*arguments: str | Path) -> list[dict[str, Any]]:
+def render(*arguments: str | Path, chart: Path = CHART) -> list[dict[str, Any]]:
     """The objects of `helm template`."""
-    done = helm("template", "phalanx", CHART, "--namespace", "phalanx-system", *arguments)
+    done = helm("template", "phalanx", chart, "--namespace", "phalanx-system", *arguments)
     assert done.returncode == 0, done.stderr
     return [document for document in yaml.safe_load_all(done.stdout) if document]
 
