@@ -59,6 +59,7 @@ class Reason(enum.StrEnum):
     WORKERS_READY = "WorkersReady"
     WORKERS_UNSCHEDULABLE = "WorkersUnschedulable"
     WORKERS_CRASHING = "WorkersCrashing"
+    POOL_NOT_AVAILABLE = "PoolNotAvailable"
     LOADING = "Loading"
     SERVING = "Serving"
     PLAN_PENDING = "PlanPending"

@@ -51,7 +51,11 @@ def adapter_in(view: PoolView, worker: WorkerView, ensemble: str, name: str, dig
     return Held(LoadState.LOADING)
 
 
-def loaded(view: PoolView, held_in: Callable[[WorkerView], Held]) -> Finding:
+Absence = Callable[[PoolView], tuple[Reason, str]]
+"""What is said where no worker is there to ask."""
+
+
+def loaded(view: PoolView, held_in: Callable[[WorkerView], Held], *, absent: Absence = absent) -> Finding:
     """Whether all workers that report hold the item. One that failed anywhere is named, with what to do."""
     reporting = [worker for worker in view.workers if worker.report and not worker.report.draining]
     if not reporting:
@@ -69,7 +73,7 @@ def loaded(view: PoolView, held_in: Callable[[WorkerView], Held]) -> Finding:
     return Finding(ConditionType.LOADED, ConditionStatus.TRUE, Reason.SERVING, message)
 
 
-def served(view: PoolView, same_in: Callable[[WorkerView], bool]) -> Finding:
+def served(view: PoolView, same_in: Callable[[WorkerView], bool], *, absent: Absence = absent) -> Finding:
     """Whether all ready workers serve the item as the current plan has it."""
     ready = view.ready_workers()
     if not ready:

@@ -18,7 +18,7 @@ from phalanx_operator.decide.conditions import Finding, accepted, applied, merge
 from phalanx_operator.decide.loaded import adapter_in, ensemble_in, loaded, same_adapter, same_ensemble, served
 from phalanx_operator.decide.types import Action, Decision, ExitsState, Observation, ReplicasState, StudentsState
 from phalanx_operator.decide.view import PoolView, facts_of, report_of
-from phalanx_operator.decide.workers import available, metrics_available, plan_served
+from phalanx_operator.decide.workers import available, elsewhere, metrics_available, plan_served
 
 
 def refused_status(meta: Meta, reasons: SpecError | Verdict, *, previous: Mapping[str, Any], now: str) -> Manifest:
@@ -105,8 +105,8 @@ def adapter_status(adapter: TenantAdapter, *, view: PoolView, previous: Mapping[
     ensemble, name, digest = adapter.ensemble, adapter.meta.key.name, adapter.artifact.digest
     findings = [
         accepted(Verdict()),
-        loaded(view, lambda worker: adapter_in(view, worker, ensemble, name, digest)),
-        served(view, lambda worker: same_adapter(view, worker, ensemble, name)),
+        loaded(view, lambda worker: adapter_in(view, worker, ensemble, name, digest), absent=elsewhere),
+        served(view, lambda worker: same_adapter(view, worker, ensemble, name), absent=elsewhere),
     ]
     summary = ready(findings, reason=Reason.SERVING, message="all ready workers serve it as its spec says")
     serving = sum(

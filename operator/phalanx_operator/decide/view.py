@@ -35,6 +35,7 @@ class PoolView:
     """A pool's workers against the plan that they should serve.
 
     Attributes:
+        pool: its name.
         wanted: workers that there should be.
         workers: those that there are, without the ones that terminate.
         plan_hash: hash of the current plan.
@@ -42,6 +43,7 @@ class PoolView:
         adapters: by worker and adapter, what is not served.
     """
 
+    pool: str
     wanted: int
     workers: tuple[WorkerView, ...]
     plan_hash: str
@@ -61,7 +63,9 @@ class PoolView:
         served = {worker.report.plan for worker in seen if worker.report}
         contents = {key: Content.of(each) for key, each in recent.items() if key in served}
         contents[plan_hash] = Content.of(plan)
-        return cls(wanted=wanted, workers=seen, plan_hash=plan_hash, contents=contents, adapters=reports)
+        return cls(
+            pool=plan.pool, wanted=wanted, workers=seen, plan_hash=plan_hash, contents=contents, adapters=reports
+        )
 
     @property
     def current(self) -> Content:

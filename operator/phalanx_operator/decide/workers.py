@@ -26,6 +26,14 @@ def absent(view: PoolView) -> tuple[Reason, str]:
     return Reason.WORKERS_STARTING, f"{len(view.ready_workers())} of {view.wanted} workers are ready"
 
 
+def elsewhere(view: PoolView) -> tuple[Reason, str]:
+    """As `absent`, for tenants: where it is told.
+
+    A pool may have ten thousand of them. Each turn of its pods, told by every tenant, would be that many writes.
+    """
+    return Reason.POOL_NOT_AVAILABLE, f"no worker of ServingPool {view.pool} is ready; its condition Available says why"
+
+
 def available(view: PoolView, pool: ServingPool) -> Finding:
     """True with all workers ready but those that a rolling update may take away, and with one at least."""
     ready = sum(worker.ready for worker in view.workers)

@@ -26,6 +26,7 @@ CONDITIONS: Final[Mapping[str, str]] = {
     Reason.WORKERS_STARTING: "wait; else read a worker's log",
     Reason.WORKERS_UNSCHEDULABLE: "free a GPU, add nodes, or change the pool's resources, node selector or tolerations",
     Reason.WORKERS_CRASHING: "read its log: `kubectl logs POD --previous`",
+    Reason.POOL_NOT_AVAILABLE: "see `Available` of the ServingPool that the message names",
     Reason.LOADING: "wait",
     Reason.PLAN_PENDING: "wait some seconds; if it stays, read the plan error in the message and the worker's log",
     Reason.METRICS_MISSING: "check that Prometheus scrapes the workers, or that the operator may reach them",

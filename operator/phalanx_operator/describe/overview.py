@@ -23,7 +23,9 @@ from phalanx_operator.describe.reading import (
 
 MOST_HEALTHY: Final = 20
 """Adapters without a problem that are listed; there may be thousands, and they are counted then."""
-_PASSING: Final = frozenset({Reason.LOADING, Reason.WORKERS_STARTING, Reason.PLAN_PENDING, Reason.UNKNOWN})
+_PASSING: Final = frozenset(
+    {Reason.LOADING, Reason.WORKERS_STARTING, Reason.POOL_NOT_AVAILABLE, Reason.PLAN_PENDING, Reason.UNKNOWN}
+)
 
 
 class Health(enum.IntEnum):

@@ -51,7 +51,7 @@ class Store:
     def __init__(self, objects: Iterable[Manifest] = (), *, owner: Owner = named_by) -> None:
         self._owner = owner
         self._objects: dict[str, dict[Key, Manifest]] = {}
-        self._belonging: defaultdict[tuple[str, Key], set[Key]] = defaultdict(set)
+        self._belonging: defaultdict[str, defaultdict[Key | None, set[Key]]] = defaultdict(lambda: defaultdict(set))
         for obj in objects:
             self.put(obj)
 
@@ -65,8 +65,7 @@ class Store:
         before, owner = found.get(ref.key), self._owner(obj)
         if before is None or self._owner(before) != owner:
             self._part(ref, before)
-            if owner is not None:
-                self._belonging[ref.kind, owner].add(ref.key)
+            self._belonging[ref.kind][owner].add(ref.key)
         found[ref.key] = obj
 
     def remove(self, ref: Ref) -> Manifest | None:
@@ -77,12 +76,13 @@ class Store:
 
     def _part(self, ref: Ref, before: Manifest | None) -> None:
         """Take an object out of what it belonged to."""
-        owner = None if before is None else self._owner(before)
-        if owner is not None:
-            members = self._belonging[ref.kind, owner]
-            members.discard(ref.key)
-            if not members:
-                del self._belonging[ref.kind, owner]
+        if before is None:
+            return
+        owner = self._owner(before)
+        members = self._belonging[ref.kind][owner]
+        members.discard(ref.key)
+        if not members:
+            del self._belonging[ref.kind][owner]
 
     def get(self, ref: Ref) -> Manifest | None:
         """One object, or None."""
@@ -94,15 +94,33 @@ class Store:
         keys = (key for key in found if namespace is None or key.namespace == namespace)
         return [found[key] for key in sorted(keys, key=str)]
 
-    def belonging_to(self, kind: str, owner: Key) -> list[Manifest]:
-        """The objects of a kind that belong to this one, sorted by name."""
-        found = self._objects.get(kind, {})
-        return [found[key] for key in sorted(self._belonging.get((kind, owner), ()), key=str)]
+    def belonging_to(self, kind: str, owner: Key | None) -> list[Manifest]:
+        """The objects of a kind that belong to this one, sorted by name; to None: those that name none."""
+        if kind not in self._objects:
+            return []
+        return [self._objects[kind][key] for key in sorted(self._belonging[kind].get(owner, ()), key=str)]
+
+    def owners(self, kind: str) -> list[Key | None]:
+        """What objects of a kind belong to, whether it exists or not; None among them if one names none."""
+        return list(self._belonging[kind]) if kind in self._objects else []
 
 
 def version_of(obj: Manifest | None) -> str:
     """The server's version of an object; empty for none."""
     return "" if obj is None else str(obj["metadata"].get("resourceVersion", ""))
+
+
+def echoes(obj: Manifest, known: Manifest | None) -> bool:
+    """Whether an object tells nothing that is not known: only the server's own accounts of it differ, if anything.
+
+    Watches tell of what was just written here, and after an interruption of everything again.
+    """
+    return known is not None and _told(obj) == _told(known)
+
+
+def _told(obj: Manifest) -> Manifest:
+    meta = {key: value for key, value in obj["metadata"].items() if key not in ("resourceVersion", "managedFields")}
+    return {**obj, "metadata": meta}
 
 
 def selected(objects: Iterable[Manifest], labels: Mapping[str, str]) -> list[Manifest]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from phalanx_operator.api.types import Key, Manifest
 from phalanx_operator.observe.store import Ref, Store, named_by, ref_of
@@ -35,15 +34,23 @@ def adapters_of(ensembles: Iterable[Manifest], store: Store) -> list[Manifest]:
 
 
 def orphans(store: Store) -> list[Manifest]:
-    """Ensembles whose pool does not exist, and adapters whose ensemble does not exist or is such an orphan."""
-    ensembles = [obj for obj in store.all_of("StudentEnsemble") if not _pool_exists(obj, store)]
-    adapters = [obj for obj in store.all_of("TenantAdapter") if not any(map(_exists(store), pools_of(obj, store)))]
-    return [*ensembles, *adapters]
+    """Ensembles whose pool does not exist, and adapters whose ensemble does not exist or is such an orphan.
+
+    By owners: what belongs to one that exists, which is nearly everything, is not looked at.
+    """
+    found: list[Manifest] = []
+    for kind, exists in (("StudentEnsemble", _pool_exists), ("TenantAdapter", _ensemble_has_pool)):
+        for owner in store.owners(kind):
+            if owner is None or not exists(owner, store):
+                found += store.belonging_to(kind, owner)
+    return found
 
 
-def _pool_exists(obj: Manifest, store: Store) -> bool:
-    return any(map(_exists(store), pools_of(obj, store)))
+def _pool_exists(key: Key, store: Store) -> bool:
+    return store.get(Ref("ServingPool", key)) is not None
 
 
-def _exists(store: Store) -> Any:
-    return lambda key: store.get(Ref("ServingPool", key)) is not None
+def _ensemble_has_pool(key: Key, store: Store) -> bool:
+    ensemble = store.get(Ref("StudentEnsemble", key))
+    pool = None if ensemble is None else named_by(ensemble)
+    return pool is not None and _pool_exists(pool, store)

@@ -25,6 +25,9 @@ EXITS: Final[Moves] = {Action.RAISE: "RaiseThresholds", Action.LOWER: "LowerThre
 REPLICAS: Final[Moves] = {Action.RAISE: "AddWorkers", Action.LOWER: "RemoveWorkers"}
 
 
+_PASSING: Final = frozenset({Reason.LOADING, Reason.WORKERS_STARTING, Reason.NO_WORKERS, Reason.POOL_NOT_AVAILABLE})
+
+
 class Report:
     """What a round has to say about one object."""
 
@@ -81,6 +84,8 @@ def turns(before: Manifest, after: Manifest) -> Iterator[Note]:
         if failed and condition.get("reason") != old.get(kind, {}).get("reason"):
             yield Note(reason=condition["reason"], action=f"Check{kind}", text=condition["message"], warning=True)
     yield from _metrics(old.get(ConditionType.METRICS_AVAILABLE, {}), new.get(ConditionType.METRICS_AVAILABLE, {}))
+    if _pool_is_away(old) or _pool_is_away(new):
+        return
     ready, was = new.get(ConditionType.READY, {}), old.get(ConditionType.READY, {})
     if _holds(ready) and not _holds(was) and not _only_swapped(old):
         yield Note(reason="Ready", action="CheckReady", text=ready["message"])
@@ -108,9 +113,14 @@ def _only_swapped(old: dict[str, Manifest]) -> bool:
     return all(ready["lastTransitionTime"] > each["lastTransitionTime"] for each in others)
 
 
+def _pool_is_away(conditions: dict[str, Manifest]) -> bool:
+    """Its workers went or came, which the pool's events tell: one each, and not ten thousand tenants' of it."""
+    return conditions.get(ConditionType.LOADED, {}).get("reason") == Reason.POOL_NOT_AVAILABLE
+
+
 def _is_failure(kind: ConditionType, condition: Manifest) -> bool:
-    """Loading is no failure, it takes its time."""
-    return kind is ConditionType.ACCEPTED or condition["reason"] not in ("Loading", "WorkersStarting", "NoWorkers")
+    """Loading is no failure, it takes its time; and what the pool tells, its tenants do not tell again."""
+    return kind is ConditionType.ACCEPTED or condition["reason"] not in _PASSING
 
 
 def _by_type(status: Manifest) -> dict[str, Manifest]:

@@ -29,6 +29,7 @@ from phalanx_operator.decide.types import (
     WorkerView,
 )
 from phalanx_operator.decide.view import PoolView, facts_of
+from phalanx_operator.reconcile.reporting import turns
 from tests.operator import objects
 from tests.operator.objects import DIGEST
 
@@ -233,6 +234,22 @@ def test_without_workers_nothing_is_ready_and_the_reason_says_why(workers, wante
     assert condition(ensemble(seen), "Loaded")[:2] == ("Unknown", reason)
     assert condition(ensemble(seen), "Ready")[0] != "True"
     fits("ServingPool", pool(seen))
+
+
+def test_tenants_refer_to_what_their_pool_tells_of_its_workers_whatever_it_is():
+    starting = view(WorkerView(name="a", ready=False), wanted=2)
+    stuck = view(WorkerView(name="a", ready=False, problem=Reason.WORKERS_UNSCHEDULABLE, message="no GPU"), wanted=2)
+    status = adapter_status(TENANT, view=starting, previous={}, now=NOW)
+    assert condition(status, "Loaded")[:2] == ("Unknown", "PoolNotAvailable")
+    assert condition(status, "Ready")[0] != "True"
+    assert "ServingPool gpus is ready; its condition Available says why" in condition(status, "Loaded")[2]
+    status.pop("workers")
+    again = adapter_status(TENANT, view=stuck, previous=status, now="2030-01-01T00:00:00Z")
+    assert again["conditions"] == status["conditions"]
+    serving = adapter_status(TENANT, view=view(worker("a")), previous=status, now=NOW)
+    assert condition(serving, "Ready")[0] == "True"
+    for before, after in (({}, status), (serving, status), (status, serving)):
+        assert not list(turns(before, after)), "the pool's own event tells it once"
 
 
 def test_a_rolling_update_leaves_the_pool_available():

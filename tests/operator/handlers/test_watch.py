@@ -13,7 +13,7 @@ from phalanx_operator.handlers.cluster import POD, made_kinds
 from phalanx_operator.handlers.resync import resync, resync_made
 from phalanx_operator.handlers.settings import configure
 from phalanx_operator.handlers.watch import Watch, register
-from phalanx_operator.observe.store import Ref, Store
+from phalanx_operator.observe.store import Ref, Store, version_of
 from tests.operator.objects import adapter, ensemble, pool
 
 
@@ -48,6 +48,48 @@ async def test_objects_are_stored_and_mark_their_pool(watched):
     assert stored == ensemble()
 
 
+def written(obj: dict[str, Any], *, version: str, **fields: Any) -> dict[str, Any]:
+    meta = {**obj["metadata"], "resourceVersion": version, "managedFields": [{"time": version}]}
+    return {**obj, "metadata": meta, **fields}
+
+
+async def test_the_echo_of_a_status_marks_nothing_and_its_version_is_kept(watched):
+    for obj in (pool(), ensemble()):
+        await watched.see(obj)
+    status = {"observedGeneration": 1}
+    watched.store.put({**ensemble(), "status": status})  # as a round does that wrote it
+    assert await watched.see(written(ensemble(), version="7", status=status), type="MODIFIED") == set()
+    stored = watched.store.get(Ref("StudentEnsemble", Key("default", "sentiment")))
+    assert stored is not None
+    assert version_of(stored) == "7", "or the next list would take it for missed"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"status": {"observedGeneration": 2}},
+        {"spec": {**ensemble()["spec"], "students": {"max": 2}}},
+        {"metadata": {**ensemble()["metadata"], "labels": {"team": "a"}}},
+        {"metadata": {**ensemble()["metadata"], "uid": "of-another"}},
+        {"metadata": {**ensemble()["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"}},
+    ],
+    ids=lambda changed: next(iter(changed)),
+)
+async def test_whatever_else_differs_is_no_echo(watched, changed):
+    for obj in (pool(), {**ensemble(), "status": {"observedGeneration": 1}}):
+        await watched.see(obj)
+    told = {**ensemble(), "status": {"observedGeneration": 1}, **changed}
+    assert await watched.see(written(told, version="7"), type="MODIFIED") == {"gpus"}
+
+
+async def test_an_echo_hides_no_deletion_and_no_later_change(watched):
+    for obj in (pool(), ensemble(), adapter()):
+        await watched.see(obj)
+    await watched.watch.index(body=kopf.Body(ensemble()))
+    assert await watched.see(ensemble(), type="DELETED") == {"gpus"}
+    assert await watched.see(ensemble(), type="ADDED") == {"gpus"}, "made again, just as it was"
+
+
 async def test_an_ensemble_that_moves_marks_both_pools(watched):
     for obj in (pool("gpus"), pool("cpus"), ensemble()):
         await watched.see(obj)
@@ -59,7 +101,8 @@ async def test_deletion_forgets_and_marks(watched):
         await watched.see(obj)
     assert await watched.see(ensemble(), type="DELETED") == {"gpus"}
     assert watched.store.get(Ref("StudentEnsemble", Key("default", "sentiment"))) is None
-    assert await watched.see(adapter(), type="MODIFIED") == {"acme"}, "it belongs to no pool any more: for the sweep"
+    changed = adapter() | {"spec": {**adapter()["spec"], "weight": 3}}
+    assert await watched.see(changed, type="MODIFIED") == {"acme"}, "it belongs to no pool any more: for the sweep"
 
 
 def made(name: str, pool: str | None, kind: str = "Pod") -> dict[str, Any]:
@@ -77,6 +120,10 @@ async def test_what_was_made_for_pools_that_exist_marks_them_and_is_stored(watch
         await watch.made_event(type="ADDED", body=kopf.Body(obj))
     assert marked == [Key("default", "gpus")] * 2
     assert [obj["metadata"]["name"] for obj in watched.made.belonging_to("Pod", Key("default", "gpus"))] == ["p-0"]
+    for obj in objects:  # as Kopf tells everything again after an interruption
+        await watch.made_index(body=kopf.Body(obj))
+        await watch.made_event(type=None, body=kopf.Body(obj))
+    assert len(marked) == 2
     await watch.made_event(type="DELETED", body=kopf.Body(objects[0]))
     assert watched.made.belonging_to("Pod", Key("default", "gpus")) == []
     assert len(marked) == 3

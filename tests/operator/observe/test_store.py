@@ -31,6 +31,8 @@ def test_the_index_says_what_a_search_through_everything_would(steps):
         for pool in ("a", "b", "c"):
             key = Key(namespace, pool)
             assert store.belonging_to("StudentEnsemble", key) == [each for each in everything if named_by(each) == key]
+    assert store.belonging_to("StudentEnsemble", None) == [each for each in everything if named_by(each) is None]
+    assert set(store.owners("StudentEnsemble")) == {named_by(each) for each in everything}
 
 
 def test_an_object_whose_owner_is_no_name_belongs_to_nothing():
