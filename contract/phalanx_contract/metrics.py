@@ -152,10 +152,24 @@ ADAPTER_SLOTS: Final = Metric(
 ADAPTER_LOADS: Final = Metric(
     name="phalanx_adapter_loads", kind="counter", labels=("result",), help="Adapter loads, by result."
 )
+CANDIDATE_TEXTS: Final = Metric(
+    name="phalanx_candidate_texts",
+    kind="counter",
+    labels=("ensemble", "result"),
+    help="Texts that a candidate artifact was held against the serving one on, by result: `agrees`, `differs`, or "
+    "`failed` where it gave no answer and the serving one did.",
+)
+CANDIDATE_SECONDS: Final = Metric(
+    name="phalanx_candidate_seconds",
+    kind="counter",
+    labels=("ensemble", "artifact"),
+    help="Seconds that the `candidate` and the `serving` artifact took for the same requests.",
+)
 
 ALL: Final = (
     REQUESTS, TOKENS, OFFERED_TOKENS, REQUEST_SECONDS, QUEUE_SECONDS, QUEUE_TOKENS, BATCH_SECONDS, BATCH_TOKENS,
     PADDING_TOKENS, BUSY_SECONDS, STUDENTS, STUDENTS_FLOOR, STUDENTS_CEILING, ANSWERS, EXITS, RAMP_SCORE,
     ACCURACY_SPENT,
     ACCURACY_BUDGET_LEFT, SHED, CAPACITY, PLAN_INFO, PLAN_SWAPS, PLAN_ERRORS, ADAPTER_SLOTS, ADAPTER_LOADS,
+    CANDIDATE_TEXTS, CANDIDATE_SECONDS,
 )  # fmt: skip

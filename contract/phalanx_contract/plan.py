@@ -96,16 +96,30 @@ class Adapter(_Frozen, frozen=True):
     api_key: ApiKey | None = None
 
 
+class Candidate(_Frozen, frozen=True):
+    """An artifact that may take the place of the ensemble's own one.
+
+    Workers load it beside their own, with the same tenants, and let it answer `share` of the base model's requests.
+    """
+
+    artifact: Artifact
+    cut: Cut = Cut()
+    share: Probability = 0.0
+
+
 class Ensemble(_Frozen, frozen=True):
-    """One model: its artifact, its cut, and its tenants."""
+    """One model: its artifact, its cut, its tenants, and while another artifact is on its way, that."""
 
     name: Name
     artifact: Artifact
     cut: Cut = Cut()
     adapters: Annotated[tuple[Adapter, ...], Meta(max_length=MAX_ADAPTERS)] = ()
+    candidate: Candidate | None = None
 
     def __post_init__(self) -> None:
         _unique("adapters", (adapter.name for adapter in self.adapters))
+        if self.candidate is not None and self.candidate.artifact == self.artifact:
+            raise ValueError("the candidate is the artifact that serves")
 
 
 class Plan(_Frozen, frozen=True, omit_defaults=False):
@@ -119,6 +133,11 @@ class Plan(_Frozen, frozen=True, omit_defaults=False):
 
     def __post_init__(self) -> None:
         _unique("ensembles", (ensemble.name for ensemble in self.ensembles))
+
+
+def candidate_name(ensemble: str) -> str:
+    """What reports and metrics call the candidate of an ensemble; no resource can have such a name."""
+    return f"{ensemble}@candidate"
 
 
 def _unique(field: str, names: object) -> None:

@@ -64,8 +64,21 @@ class AdapterReport(_Record, frozen=True):
     message: str = ""
 
 
+class Comparison(_Record, frozen=True):
+    """What the answers of a candidate were worth since it was loaded, against those of the serving artifact.
+
+    `texts` were answered by both, or by the serving artifact because the candidate failed; `agreeing` alike. The
+    seconds are those that either took for the same requests, summed.
+    """
+
+    texts: int = 0
+    agreeing: int = 0
+    candidate_s: float = 0.0
+    serving_s: float = 0.0
+
+
 class EnsembleReport(_Record, frozen=True):
-    """One ensemble of the plan in this worker.
+    """One ensemble of the plan in this worker, or the candidate of one (`phalanx_contract.plan.candidate_name`).
 
     `field` is the path in the StudentEnsemble that the owner should change, such as `spec.artifact.digest`.
     `agreement[k-1]` is the share of held-out rows on which k students answer as all of them do;
@@ -86,6 +99,7 @@ class EnsembleReport(_Record, frozen=True):
     classes: int = 0
     agreement: tuple[float, ...] = ()
     accuracy: tuple[float, ...] = ()
+    compared: Comparison | None = None
 
 
 class WorkerStatus(_Record, frozen=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from phalanx_contract.limits import MAX_NAME, MAX_STUDENTS
-from phalanx_contract.plan import Adapter, ApiKey, Artifact, Cut, Ensemble, Plan
+from phalanx_contract.plan import Adapter, ApiKey, Artifact, Candidate, Cut, Ensemble, Plan
 
 _HEX = "0123456789abcdef"
 
@@ -43,13 +43,22 @@ adapters = st.builds(
     rate_tokens_per_s=st.none() | st.floats(0.001, 1e9),
     api_key=st.none() | st.builds(ApiKey, salt=hex_digits(32), sha256=hex_digits(64)),
 )
-ensembles = st.builds(
-    Ensemble,
-    name=names,
-    artifact=artifacts,
-    cut=cuts(),
-    adapters=st.lists(adapters, max_size=4, unique_by=lambda adapter: adapter.name).map(tuple),
-)
+candidates = st.builds(Candidate, artifact=artifacts, cut=cuts(), share=probabilities)
+
+
+@st.composite
+def ensembles_of(draw: st.DrawFn) -> Ensemble:
+    own, candidate = draw(artifacts), draw(st.none() | candidates)
+    return Ensemble(
+        name=draw(names),
+        artifact=own,
+        cut=draw(cuts()),
+        adapters=tuple(draw(st.lists(adapters, max_size=4, unique_by=lambda adapter: adapter.name))),
+        candidate=None if candidate is None or candidate.artifact == own else candidate,
+    )
+
+
+ensembles = ensembles_of()
 plans = st.builds(
     Plan,
     namespace=names,

@@ -8,13 +8,15 @@ import pytest
 
 from phalanx_contract import metrics
 
+BOUNDED = {"ensemble", "code", "students", "row", "agrees", "state", "result", "hash", "artifact"}
+
 
 @pytest.mark.parametrize("metric", metrics.ALL, ids=lambda metric: metric.name)
 def test_a_metric_has_the_prefix_a_help_line_and_bounded_labels(metric: metrics.Metric) -> None:
     assert re.fullmatch(r"phalanx_[a-z_]+[a-z]", metric.name)
     assert not metric.name.endswith("_total"), "clients add the suffix to counters"
     assert metric.help.endswith(".")
-    assert set(metric.labels) <= {"ensemble", "code", "students", "row", "agrees", "state", "result", "hash"}
+    assert set(metric.labels) <= BOUNDED
     assert bool(metric.buckets) == (metric.kind == "histogram")
     assert list(metric.buckets) == sorted(set(metric.buckets))
 

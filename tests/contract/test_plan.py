@@ -89,6 +89,19 @@ def test_a_ceiling_below_the_floor_is_refused_where_it_stands() -> None:
     assert "students_ceiling 2 is below students_floor 3" in error.message
 
 
+def test_a_candidate_is_another_artifact_than_the_one_that_serves() -> None:
+    data = document()
+    data["ensembles"][0]["candidate"] = {"artifact": data["ensembles"][0]["artifact"], "share": 0.1}
+    assert "the candidate is the artifact that serves" in refused(data).message
+    data["ensembles"][0]["candidate"]["artifact"] = {"uri": "file:///models/t", "digest": DIGEST}
+    data["ensembles"][0]["candidate"]["share"] = 1.5
+    assert refused(data).field == "ensembles[0].candidate.share"
+
+
+def test_a_plan_without_a_candidate_is_the_one_that_older_workers_read() -> None:
+    assert b"candidate" not in encode_plan(parse_plan(json.dumps(document()).encode()))
+
+
 @pytest.mark.parametrize("kind", ["ensembles", "adapters"])
 def test_a_name_that_is_there_twice_is_refused(kind: str) -> None:
     data = document()

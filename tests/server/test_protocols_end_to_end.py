@@ -147,5 +147,5 @@ async def test_status_reports_what_is_served(shop: Shop, start: Start) -> None:
     assert status["ensembles"][0] | {"wanted_digest": "", "digest": ""} == {
         "name": "films", "wanted_digest": "", "digest": "", "state": "Serving", "field": "", "reason": "",
         "message": "", "students": STUDENTS, "rows": ROWS, "ramps": ROWS - 1,
-        "classes": len(LABELS), "agreement": [], "accuracy": [],
+        "classes": len(LABELS), "agreement": [], "accuracy": [], "compared": None,
     }  # fmt: skip

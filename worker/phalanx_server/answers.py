@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from phalanx_contract.runtime import HEADER_EXIT_ROW, HEADER_FIDELITY, HEADER_PLAN, HEADER_STUDENTS
+from phalanx_contract.runtime import (
+    HEADER_EXIT_ROW,
+    HEADER_FIDELITY,
+    HEADER_PLAN,
+    HEADER_STUDENTS,
+    HEADER_VERSION,
+)
 
 FINAL = "final"
 """The exit row of an answer from the whole grid."""
@@ -55,7 +61,7 @@ class Reply:
     tokenization_s: float
 
     def made_by(self) -> dict[str, str]:
-        """How the answers were made: students, exit rows, fidelity and plan, by the contract's header names.
+        """How the answers were made: students, exit rows, fidelity, version and plan, by the contract's header names.
 
         Several texts may have run in several batches; what differs between them is listed in their order.
         """
@@ -65,8 +71,14 @@ class Reply:
                 FINAL if answer.exit_row is None else str(answer.exit_row) for answer in self.answers
             ),
             HEADER_FIDELITY: self.fidelity,
+            HEADER_VERSION: version(self.version),
             HEADER_PLAN: self.answers[-1].plan if self.answers else "",
         }
+
+
+def version(digest: str) -> str:
+    """A model's version: the start of its artifact's digest."""
+    return digest.removeprefix("sha256:")[:12]
 
 
 def _one_if_equal(values: Sequence[str]) -> Sequence[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from phalanx_grid import AdapterTable, Grid, Tokenizer
 from phalanx_grid.execution import Executor
@@ -53,6 +53,10 @@ class Model:
     fidelity: str = "fp32"
     agreement: tuple[float, ...] = ()
     accuracy: tuple[float, ...] = ()
+
+    def renamed(self, name: str) -> Model:
+        """The same in memory under another name, with what was learnt of its speed."""
+        return replace(self, name=name, capacity=self.speed.now)
 
     @property
     def students(self) -> int:

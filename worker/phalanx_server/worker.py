@@ -16,6 +16,7 @@ from phalanx_server.loading.loader import Loader
 from phalanx_server.metrics import Metrics
 from phalanx_server.plan.files import BadPlan, watch
 from phalanx_server.serving.answering import Answering
+from phalanx_server.serving.canary import Canary
 from phalanx_server.serving.registry import Registry
 from phalanx_server.serving.tokens import TokenThreads
 from phalanx_server.settings import Settings
@@ -40,6 +41,7 @@ class Worker:
         self._engine = Engine(settings, self.metrics, post=self._post)
         self.registry = Registry(settings, Loader(settings), self.metrics, publish=self._publish)
         self.answering = Answering(settings, self._engine, self._tokens, self.metrics)
+        self.canary = Canary(self.answering, self.registry.trials, self.metrics, everyone=self.registry.everyone)
         self._plan_error = ""
         self._was_ready = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -59,6 +61,7 @@ class Worker:
         if self._watcher is not None:
             self._watcher.cancel()
             await asyncio.gather(self._watcher, return_exceptions=True)
+        await self.canary.close()
         self.registry.close()
         await asyncio.to_thread(self._engine.stop)
         self._tokens.close()
@@ -108,9 +111,9 @@ class Worker:
 
     async def exposition(self) -> bytes:
         """The metrics; written on a thread, for there can be thousands of series."""
-        for name, hosted in self.registry.hosted.items():
+        for hosted in self.registry.everyone():
             if hosted.shelf is not None:
-                model = hosted.shelf.model
+                name, model = hosted.spec.name, hosted.shelf.model
                 self.metrics.set(names.ADAPTER_SLOTS, name, "used", to=model.adapters.used)
                 self.metrics.set(names.ADAPTER_SLOTS, name, "free", to=model.adapters.slots - model.adapters.used)
                 for count in range(1, model.students + 1):

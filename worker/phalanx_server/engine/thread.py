@@ -75,7 +75,7 @@ class Engine:
     def _run(self) -> None:
         use_threads(self._settings.threads or cores())
         while not (self._stopping and self._lanes.next() is None):
-            self._lanes.keep(self.orders.models)
+            self._lanes.keep((*self.orders.models, *self.orders.candidates))
             self._absorb(wait=self._lanes.next() is None)
             if (lane := self._lanes.next()) is not None:
                 self._turn(lane)

@@ -79,12 +79,17 @@ Message: TypeAlias = Submit | Cancel | Stop
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Orders:
-    """What the plan asks of the engine; replaced as a whole between batches. `models` are those that serve."""
+    """What the plan asks of the engine; replaced as a whole between batches.
+
+    `models` are those that serve. `candidates` may take their places: one that computes nonsense is no sign of a broken
+    device, so self-checks leave them out.
+    """
 
     plan: str = ""
     objective_s: float = 1.0
     cuts: Mapping[str, Cut] = field(default_factory=dict)
     models: Sequence[Model] = ()
+    candidates: Sequence[Model] = ()
 
     def cut(self, model: Model) -> Cut:
         """The cut for a model; one that the plan has dropped finishes with all its students."""

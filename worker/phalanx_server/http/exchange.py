@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from aiohttp import web
 
 from phalanx_contract.runtime import HEADER_MODEL, HEADER_PLAN, HEADER_TENANT
-from phalanx_server.answers import Query, Reply
-from phalanx_server.errors import BadRequest, TooLarge, Unavailable, UnsupportedMedia
+from phalanx_server.answers import Query, Reply, version
+from phalanx_server.errors import BadRequest, NotFound, TooLarge, Unavailable, UnsupportedMedia
 from phalanx_server.serving.routing import Address, Target, resolve
 from phalanx_server.worker import Worker
 
@@ -67,8 +67,33 @@ def find(request: web.Request, model: str | None = None) -> Target:
         api_key=key.strip() if scheme.lower() == "bearer" else "",
     )
     target = resolve(worker.registry.hosted, address)
-    TALLY.get().ensemble = target.model.name
+    TALLY.get().ensemble = target.ensemble
     return target
+
+
+def with_version(request: web.Request, target: Target) -> Target:
+    """The target of the version that the path names: the one that serves, or the candidate for its place.
+
+    Raises:
+        NotFound: it is neither.
+    """
+    wanted = request.match_info.get("version")
+    if wanted is None:
+        return target
+    models = {version(target.model.digest): target}
+    trial = request.app[WORKER].registry.trials.get(target.ensemble)
+    if trial is not None and trial.shelf is not None and target.tenant is None:
+        models[version(trial.shelf.model.digest)] = replace(target, hosted=trial.hosted, shelf=trial.shelf)
+    if wanted not in models:
+        raise NotFound(f"version {wanted[:64]!r} is not served; there is {', '.join(models)}")
+    return replace(models[wanted], fixed=True)
+
+
+def versions(request: web.Request, target: Target) -> list[str]:
+    """Those that can be asked for; the first is the one that serves."""
+    trial = request.app[WORKER].registry.trials.get(target.ensemble)
+    shelves = [target.shelf, *([trial.shelf] if trial and trial.shelf and target.tenant is None else ())]
+    return [version(shelf.model.digest) for shelf in shelves]
 
 
 async def answer(request: web.Request, target: Target, query: Query) -> Reply:
@@ -77,7 +102,7 @@ async def answer(request: web.Request, target: Target, query: Query) -> Reply:
     TALLY.get().texts = len(query.texts)
     if not worker.accepting:
         raise Unavailable("this worker is going away; try again", retry_after_s=1.0)
-    return await worker.answering.answer(target, query, objective_s=worker.objective_s)
+    return await worker.canary.answer(target, query, objective_s=worker.objective_s)
 
 
 def respond(body: bytes, reply: Reply, headers: Mapping[str, str] | None = None) -> web.Response:

@@ -6,18 +6,15 @@ import time
 
 from aiohttp import web
 
-from phalanx_server.errors import NotFound, Unprocessable
-from phalanx_server.http.exchange import WORKER, answer, find, read_body, respond
+from phalanx_server.errors import Unprocessable
+from phalanx_server.http.exchange import WORKER, answer, find, read_body, respond, with_version
 from phalanx_server.protocols import oip, openai, tei
 
 
 async def infer(request: web.Request) -> web.Response:
     """`POST /v2/models/{m}/infer`."""
     body = await read_body(request)
-    target = find(request, request.match_info["model"])
-    wanted_version = request.match_info.get("version")
-    if wanted_version not in (None, oip.version(target.model.digest)):
-        raise NotFound(f"version {wanted_version[:64]!r} is not served; there is {oip.version(target.model.digest)}")
+    target = with_version(request, find(request, request.match_info["model"]))
     call = oip.parse_infer(body, classes=len(target.labels), most=_most(request))
     reply = await answer(request, target, call.query)
     return respond(oip.render_infer(call, reply), reply)

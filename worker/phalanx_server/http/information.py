@@ -6,8 +6,9 @@ import msgspec
 from aiohttp import web
 
 from phalanx_contract.worker import LoadState
+from phalanx_server.answers import version
 from phalanx_server.errors import BadRequest
-from phalanx_server.http.exchange import WORKER, find, plan_headers
+from phalanx_server.http.exchange import WORKER, find, plan_headers, versions, with_version
 from phalanx_server.protocols import oip, tei
 from phalanx_server.protocols.body import decode
 
@@ -33,15 +34,16 @@ async def server(request: web.Request) -> web.Response:
 
 async def model(request: web.Request) -> web.Response:
     """`GET /v2/models/{m}`."""
-    target = find(request, request.match_info["model"])
+    found = find(request, request.match_info["model"])
+    target = with_version(request, found)
     hidden = target.model.grid.geometry.hidden
-    body = oip.render_model(name=target.name, digest=target.model.digest, classes=len(target.labels), hidden=hidden)
-    return _json(body)
+    known = versions(request, found)
+    return _json(oip.render_model(name=target.name, versions=known, classes=len(target.labels), hidden=hidden))
 
 
 async def model_ready(request: web.Request) -> web.Response:
     """`GET /v2/models/{m}/ready`."""
-    target = find(request, request.match_info["model"])
+    target = with_version(request, find(request, request.match_info["model"]))
     serves = target.tenant is None or target.tenant.weights is not None
     return _json(msgspec.json.encode({"name": target.name, "ready": serves}), status=200 if serves else 503)
 
@@ -56,15 +58,12 @@ async def repository_index(request: web.Request) -> web.Response:
     """The ensembles of the plan, and how they are. Tenants are not listed: their names are their own business."""
     data = await request.read()
     body = decode(data, IndexBody, wrong_shape=BadRequest) if data.strip() else IndexBody()
-    reports, _ = request.app[WORKER].registry.reports()
     index = []
-    for report in reports:
+    for report in (hosted.report() for hosted in request.app[WORKER].registry.hosted.values()):
         state = "READY" if report.digest else "LOADING" if report.state is LoadState.LOADING else "UNAVAILABLE"
         if state == "READY" or not body.ready:
             digest = report.digest or report.wanted_digest
-            index.append(
-                {"name": report.name, "version": oip.version(digest), "state": state, "reason": report.message}
-            )
+            index.append({"name": report.name, "version": version(digest), "state": state, "reason": report.message})
     return _json(msgspec.json.encode(index))
 
 

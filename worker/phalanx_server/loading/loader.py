@@ -22,7 +22,7 @@ from phalanx_grid.execution import Executor, check_name, make_executor
 from phalanx_grid.execution.threads import use_threads
 from phalanx_server.loading.cache import ArtifactCache
 from phalanx_server.loading.failure import as_failure
-from phalanx_server.loading.warm_up import Passes, measure
+from phalanx_server.loading.warm_up import Passes, check_finite, measure
 from phalanx_server.models import Model, Speed
 from phalanx_server.settings import Settings, cores
 
@@ -63,6 +63,8 @@ class Loader:
         adapters = AdapterTable.for_grid(loaded.grid, slots=settings.adapter_slots, rank_max=settings.adapter_rank)
         executor = make_executor(loaded.grid, device=self.device, name=settings.execution, threads=self._threads)
         passes = Passes(executor, loaded.grid.geometry, self.device)
+        example = tuple(loaded.tokenizer.encode(["a"])[0].ids)
+        check_finite(passes, example)
         capacity = measure(passes, batch_tokens=settings.drain_batch_tokens)
         agreement, accuracy = _measured(loaded)
         return Model(
@@ -74,7 +76,7 @@ class Loader:
             adapters=adapters,
             capacity=capacity,
             speed=Speed(capacity),
-            example=tuple(loaded.tokenizer.encode(["a"])[0].ids),
+            example=example,
             device=self.device,
             fidelity=_fidelity(loaded.grid, executor),
             agreement=agreement,

@@ -9,9 +9,11 @@ from typing import Final
 
 import torch
 
-from phalanx_grid import Batch, Geometry
+from phalanx_contract.worker import LoadReason
+from phalanx_grid import Batch, FinalStep, Geometry
 from phalanx_grid.execution import Executor
 from phalanx_server.batching.capacity import Capacity, Cost, fit
+from phalanx_server.loading.failure import LoadFailure
 
 _SMALL: Final = (1, 16)
 _LARGE_CPU: Final = (16, 32)
@@ -55,6 +57,22 @@ def measure(passes: Passes, *, batch_tokens: int) -> Capacity:
     measured = {count: _cost(passes, count, large) for count in counts}
     costs = tuple(_between(measured, count) for count in range(1, total + 1))
     return Capacity(costs, batch_tokens=batch_tokens)
+
+
+def check_finite(passes: Passes, ids: Sequence[int]) -> None:
+    """Run one text through all students.
+
+    Raises:
+        LoadFailure: what comes out are no finite numbers, as of weights from a training that diverged. To serve them
+            would look like a broken device.
+    """
+    batch = Batch.pad([list(ids)], passes.geometry.pad_id).to(passes.device)
+    for step in passes.executor.steps(batch, students=passes.geometry.students):
+        if isinstance(step, FinalStep):
+            numbers = (step.pooled, *step.logits)
+            if not all(bool(torch.isfinite(each).all()) for each in numbers):
+                message = "it computes numbers that are not finite; train it again, or save it in a wider number format"
+                raise LoadFailure(LoadReason.ARTIFACT_UNSUPPORTED, message, field="spec.artifact")
 
 
 def _cost(passes: Passes, students: int, large: tuple[int, int]) -> Cost:

@@ -9,12 +9,13 @@ Parameters of a request: `truncate`, `raw_scores`, `normalize` (booleans).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
 from phalanx_contract.runtime import HEADER_EXIT_ROW, HEADER_FIDELITY, HEADER_PLAN, HEADER_STUDENTS
-from phalanx_server.answers import Query, Reply
+from phalanx_server.answers import Query, Reply, version
 from phalanx_server.errors import BadRequest, ServeError
 from phalanx_server.protocols.body import check_texts, decode, unit
 
@@ -147,17 +148,12 @@ def _best(labels: tuple[str, ...], probabilities: tuple[float, ...]) -> str:
     return labels[max(range(len(labels)), key=probabilities.__getitem__)]
 
 
-def version(digest: str) -> str:
-    """A model's version: the start of its artifact's digest."""
-    return digest.removeprefix("sha256:")[:12]
-
-
 def render_server(*, release: str) -> bytes:
     """`GET /v2`."""
     return msgspec.json.encode({"name": "phalanx", "version": release, "extensions": EXTENSIONS})
 
 
-def render_model(*, name: str, digest: str, classes: int, hidden: int) -> bytes:
+def render_model(*, name: str, versions: Sequence[str], classes: int, hidden: int) -> bytes:
     """`GET /v2/models/{m}`."""
     embedding = {"name": EMBEDDING, "datatype": "FP32", "shape": [-1, hidden]}
     scores = {"name": SCORES, "datatype": "FP32", "shape": [-1, classes]}
@@ -165,7 +161,7 @@ def render_model(*, name: str, digest: str, classes: int, hidden: int) -> bytes:
     return msgspec.json.encode(
         {
             "name": name,
-            "versions": [version(digest)],
+            "versions": list(versions),
             "platform": "phalanx_grid",
             "inputs": [{"name": "text", "datatype": "BYTES", "shape": [-1]}],
             "outputs": [scores, label, embedding] if classes else [embedding],

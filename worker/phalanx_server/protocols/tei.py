@@ -10,10 +10,9 @@ from typing import Any, Final
 
 import msgspec
 
-from phalanx_server.answers import Query, Reply
+from phalanx_server.answers import Query, Reply, version
 from phalanx_server.errors import EmptyText, Overloaded, ServeError, Unavailable, Unprocessable
 from phalanx_server.protocols.body import check_texts, decode, unit
-from phalanx_server.protocols.oip import version
 
 _ERROR_TYPES: Final[tuple[tuple[type[ServeError], str], ...]] = (
     (EmptyText, "Empty"),

@@ -25,6 +25,8 @@ class Hosted:
     admission: Admission = field(default_factory=Admission)
     task: asyncio.Task[None] | None = None
     adapters: dict[str, Adapter] = field(default_factory=dict)
+    attempted: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once it was loaded or has failed."""
 
     def __post_init__(self) -> None:
         self.want(self.spec)
@@ -38,11 +40,13 @@ class Hosted:
         """Put a loaded model in charge; returns the one before it."""
         before, self.shelf = self.shelf, shelf
         self.state, self.failure, self.cut = LoadState.SERVING, None, self.spec.cut
+        self.attempted.set()
         return before
 
     def failed(self, failure: LoadFailure) -> None:
         """Say why; whatever serves goes on."""
         self.state, self.failure = LoadState.FAILED, failure
+        self.attempted.set()
 
     def recut(self) -> None:
         """Take over the plan's cut if the model has as many students as its floor asks for."""

@@ -1,7 +1,8 @@
 """All ensembles of the plan: loading, swapping, dropping, and what the engine is told of it.
 
 Lives on the event loop; loads run on loader threads. A failure stays with its ensemble or tenant, and a new artifact
-replaces the old one only when it is loaded and warm, with its tenants.
+replaces the old one only when it is loaded and warm, with its tenants. A candidate is loaded beside the artifact whose
+place it may take; when the plan gives it that place it is there already.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from phalanx_contract import metrics as names
-from phalanx_contract.plan import Ensemble, Plan, PlanHash
+from phalanx_contract.plan import Candidate, Ensemble, Plan, PlanHash
 from phalanx_contract.worker import AdapterReport, EnsembleReport, LoadReason, LoadState
 from phalanx_server.engine.lanes import bounds_of
 from phalanx_server.engine.work import Orders
@@ -20,6 +21,7 @@ from phalanx_server.metrics import Metrics
 from phalanx_server.plan.difference import difference
 from phalanx_server.serving.bring_up import BringUp
 from phalanx_server.serving.hosted import Hosted
+from phalanx_server.serving.trial import Trial, as_ensemble
 from phalanx_server.settings import Settings
 
 _GAUGES: Final = (
@@ -43,6 +45,8 @@ class Registry:
         self._metrics, self._publish = metrics, publish
         self._bring_up = BringUp(settings, loader, metrics)
         self.hosted: dict[str, Hosted] = {}
+        self.trials: dict[str, Trial] = {}
+        """Candidates, by the name of the ensemble whose place they may take."""
         self.plan: Plan | None = None
         self.plan_hash = ""
 
@@ -55,7 +59,8 @@ class Registry:
             if ensemble.name in self.hosted:
                 self.hosted[ensemble.name].want(ensemble)
         for ensemble in changes.load:
-            self._load(ensemble)
+            if not self._promote(ensemble):
+                self._load(ensemble)
         for name, tenant in changes.unload_adapters:
             self._drop_tenant(name, tenant)
         for name, adapter in changes.load_adapters:
@@ -63,23 +68,27 @@ class Registry:
                 shelf.want(adapter)
         for hosted in self.hosted.values():
             self._refresh(hosted)
+        for ensemble in plan.ensembles:
+            self._try(ensemble)
         self.plan, self.plan_hash = plan, plan_hash
         self._metrics.plan(plan_hash)
         self._metrics.inc(names.PLAN_SWAPS)
         self._announce()
 
     def reports(self) -> tuple[tuple[EnsembleReport, ...], tuple[AdapterReport, ...]]:
-        """Of all ensembles, and of the adapters that are not served."""
+        """Of all ensembles and candidates, and of the adapters that are not served."""
         hosted = list(self.hosted.values())
-        return tuple(h.report() for h in hosted), tuple(r for h in hosted for r in h.adapter_reports())
+        ensembles = (*(h.report() for h in hosted), *(trial.report() for trial in self.trials.values()))
+        return ensembles, tuple(r for h in hosted for r in h.adapter_reports())
+
+    def everyone(self) -> list[Hosted]:
+        """Ensembles and candidates: all that share the device."""
+        return [*self.hosted.values(), *(trial.hosted for trial in self.trials.values())]
 
     def close(self) -> None:
         """Stop loading."""
-        for hosted in self.hosted.values():
-            if hosted.task is not None:
-                hosted.task.cancel()
-            if hosted.shelf is not None:
-                hosted.shelf.close()
+        for hosted in self.everyone():
+            _stop(hosted)
         self._bring_up.close()
 
     def _refresh(self, hosted: Hosted) -> None:
@@ -102,8 +111,55 @@ class Registry:
         hosted.state, hosted.failure = LoadState.LOADING, None
         hosted.task = asyncio.create_task(self._take_in(hosted), name=f"load {ensemble.name}")
 
-    async def _take_in(self, hosted: Hosted) -> None:
-        """Load, then swap: the old model goes on until the new one can answer for all of its tenants."""
+    def _try(self, ensemble: Ensemble) -> None:
+        """Load a candidate that is new, let go of one that is not wanted, and tell one that stays what changed."""
+        trial, candidate = self.trials.get(ensemble.name), ensemble.candidate
+        if trial is not None and (candidate is None or _starts_anew(trial, candidate)):
+            self._let_go(ensemble.name)
+            trial = None
+        if candidate is None:
+            return
+        if trial is None:
+            trial = self.trials[ensemble.name] = Trial.of(ensemble, candidate)
+            after = self.hosted[ensemble.name]
+            name = trial.hosted.spec.name
+            trial.hosted.task = asyncio.create_task(self._take_in(trial.hosted, after=after), name=f"load {name}")
+            return
+        trial.share = candidate.share
+        trial.hosted.want(as_ensemble(ensemble, candidate))
+        trial.hosted.recut()
+        if trial.shelf is not None:
+            trial.shelf.match(ensemble.adapters)
+
+    def _promote(self, ensemble: Ensemble) -> bool:
+        """Put the ensemble's warm candidate in its place, if that is what the plan wants now. Nothing is loaded again,
+        and what the engine holds for the old model is answered by it."""
+        trial = self.trials.get(ensemble.name)
+        if trial is None or trial.shelf is None or trial.hosted.spec.artifact != ensemble.artifact:
+            return False
+        hosted = self.hosted[ensemble.name]
+        if hosted.task is not None:
+            hosted.task.cancel()
+        shelf, trial.hosted.shelf = trial.shelf, None
+        shelf.model = shelf.model.renamed(ensemble.name)
+        before = hosted.served(shelf)
+        shelf.match(ensemble.adapters)
+        if before is not None:
+            before.close()
+        self._let_go(ensemble.name)
+        return True
+
+    def _let_go(self, name: str) -> None:
+        trial = self.trials.pop(name)
+        _stop(trial.hosted)
+        for gauge in _GAUGES:
+            self._metrics.forget(gauge, trial.hosted.spec.name)
+
+    async def _take_in(self, hosted: Hosted, *, after: Hosted | None = None) -> None:
+        """Load, then swap: the old model goes on until the new one can answer for all of its tenants. A candidate waits
+        until what serves has been tried, so that it delays no start."""
+        if after is not None:
+            await after.attempted.wait()
         shelf = await self._bring_up.ensemble(hosted)
         if shelf is None:
             return
@@ -120,17 +176,16 @@ class Registry:
             hosted.shelf.drop(tenant)
 
     def _unload(self, name: str) -> None:
-        hosted = self.hosted.pop(name)
-        if hosted.task is not None:
-            hosted.task.cancel()
-        if hosted.shelf is not None:
-            hosted.shelf.close()
+        if name in self.trials:
+            self._let_go(name)
+        _stop(self.hosted.pop(name))
         for gauge in _GAUGES:
             self._metrics.forget(gauge, name)
 
     def _announce(self) -> None:
         """Tell the engine, and show the bounds."""
-        serving = [(hosted, hosted.shelf.model) for hosted in self.hosted.values() if hosted.shelf is not None]
+        serving = [(hosted, hosted.shelf.model) for hosted in self.everyone() if hosted.shelf is not None]
+        candidates = {hosted.spec.name for hosted in self.everyone()} - self.hosted.keys()
         for hosted, model in serving:
             for counter in _COUNTERS:
                 self._metrics.inc(counter, model.name, by=0)
@@ -142,6 +197,22 @@ class Registry:
                 plan=self.plan_hash,
                 objective_s=self.plan.objective_p99_s if self.plan else 1.0,
                 cuts={model.name: hosted.cut for hosted, model in serving},
-                models=tuple(model for _, model in serving),
+                models=tuple(model for _, model in serving if model.name not in candidates),
+                candidates=tuple(model for _, model in serving if model.name in candidates),
             )
         )
+
+
+def _starts_anew(trial: Trial, candidate: Candidate) -> bool:
+    """Whether there is another artifact to load, or another try with one that was given up under another cut."""
+    spec, task = trial.hosted.spec, trial.hosted.task
+    given_up = trial.shelf is None and task is not None and task.done()
+    return candidate.artifact != spec.artifact or (given_up and candidate.cut != spec.cut)
+
+
+def _stop(hosted: Hosted) -> None:
+    """End what it loads."""
+    if hosted.task is not None:
+        hosted.task.cancel()
+    if hosted.shelf is not None:
+        hosted.shelf.close()

@@ -39,12 +39,21 @@ class Address:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Target:
-    """What answers: `tenant` None is the base model. `name` is the model as it is shown to the client."""
+    """What answers: `tenant` None is the base model. `name` is the model as it is shown to the client.
+
+    `fixed`: the client named the version, so no other may answer.
+    """
 
     name: str
     hosted: Hosted
     shelf: Shelf
     tenant: Tenant | None
+    fixed: bool = False
+
+    @property
+    def ensemble(self) -> str:
+        """The ensemble that was asked for, also where its candidate answers."""
+        return self.name.partition(":")[0]
 
     @property
     def model(self) -> Model:
