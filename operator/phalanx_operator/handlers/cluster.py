@@ -15,11 +15,14 @@ from phalanx_operator.apply.events import Recorder
 from phalanx_operator.apply.paths import collection, item
 from phalanx_operator.build.labels import pool_of
 from phalanx_operator.handlers.references import ReferenceCache
-from phalanx_operator.observe.store import Ref, Store, owned_by, ref_of
+from phalanx_operator.observe.store import Ref, Store, lean, owned_by, ref_of
 from phalanx_operator.reconcile.ports import Note
 
 SELECTOR: Final = f"app.kubernetes.io/managed-by={FIELD_MANAGER}"
 """The server filters: the operator must not receive every pod of the cluster."""
+
+PAGE: Final = 500
+"""Objects that a list holds at a time, here and in Kopf."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +75,18 @@ class KubernetesCluster:
         return f"<KubernetesCluster {self._api} {self.store}>"
 
     async def read_all(self, api_version: str, kind: str, namespace: str | None, **query: str) -> list[Manifest]:
-        """All objects of a kind. The server leaves `kind` and `apiVersion` out of a list's items."""
-        found = await self._api.get(collection(api_version, kind, namespace), **query)
-        return [{**entry, "apiVersion": api_version, "kind": kind} for entry in found["items"]]
+        """All objects of a kind, as stores keep them, read in pages: a list of all is many times as large.
+
+        The server leaves `kind` and `apiVersion` out of a list's items. Raises ApiError.
+        """
+        path, query, found = collection(api_version, kind, namespace), query | {"limit": str(PAGE)}, list[Manifest]()
+        while True:
+            page = await self._api.get(path, **query)
+            found += (lean({**entry, "apiVersion": api_version, "kind": kind}) for entry in page["items"])
+            rest = page["metadata"].get("continue")
+            if not rest:
+                return found
+            query["continue"] = rest
 
     async def children(self, pool: Key) -> list[Manifest]:
         """Those of the pool that exists now; leftovers of an older one of its name are the garbage collector's."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import kopf
 
-from phalanx_operator.handlers.cluster import SELECTOR, Made
+from phalanx_operator.handlers.cluster import PAGE, SELECTOR, Made
 
 WATCH_SERVER_TIMEOUT_S: Final = 240
 """The server ends a watch after that time, so that no watch lives on a dead connection for long.
@@ -43,13 +43,14 @@ def configure(settings: kopf.OperatorSettings, *, namespaced: bool, made: Iterab
     An operator for some namespaces has rights in those alone: Kopf must not look at namespaces and definitions, which
     it would be refused, and would try again for minutes.
 
-    No handler here makes Kopf write anything to an object (only indexes and raw events are used), so there is no
+    No handler here makes Kopf write anything to an object (only raw events are used), so there is no
     finalizer, no annotation, and nothing that could keep a resource from being deleted while the operator is down.
     """
     settings.scanning.disabled = namespaced
     settings.watching.server_timeout = WATCH_SERVER_TIMEOUT_S
     settings.watching.client_timeout = WATCH_CLIENT_TIMEOUT_S
     settings.watching.connect_timeout = CONNECT_TIMEOUT_S
+    settings.watching.chunk_size = PAGE
     settings.networking.request_timeout = REQUEST_TIMEOUT_S
     settings.networking.connect_timeout = CONNECT_TIMEOUT_S
     settings.networking.error_backoffs = Patience()

@@ -60,7 +60,7 @@ class Store:
 
     def put(self, obj: Manifest) -> None:
         """Remember an object as it is now."""
-        ref = ref_of(obj)
+        obj, ref = lean(obj), ref_of(obj)
         found = self._objects.setdefault(ref.kind, {})
         before, owner = found.get(ref.key), self._owner(obj)
         if before is None or self._owner(before) != owner:
@@ -108,6 +108,17 @@ class Store:
 def version_of(obj: Manifest | None) -> str:
     """The server's version of an object; empty for none."""
     return "" if obj is None else str(obj["metadata"].get("resourceVersion", ""))
+
+
+_ACCOUNTS_KEPT: Final = frozenset({"Deployment"})
+"""Theirs say who else sets the number of workers."""
+
+
+def lean(obj: Manifest) -> Manifest:
+    """Without the server's accounts of who set which field: mostly they are larger than all the rest."""
+    if obj["kind"] in _ACCOUNTS_KEPT or "managedFields" not in obj["metadata"]:
+        return obj
+    return {**obj, "metadata": {key: value for key, value in obj["metadata"].items() if key != "managedFields"}}
 
 
 def echoes(obj: Manifest, known: Manifest | None) -> bool:

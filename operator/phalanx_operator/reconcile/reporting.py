@@ -10,7 +10,7 @@ from phalanx_contract.conditions import ConditionStatus, ConditionType, Reason
 from phalanx_operator import tally
 from phalanx_operator.api.types import Manifest
 from phalanx_operator.decide.types import Action, Decision
-from phalanx_operator.errors import ClusterError
+from phalanx_operator.errors import ClusterError, FencedError
 from phalanx_operator.logs import about
 from phalanx_operator.observe.store import ref_of
 from phalanx_operator.reconcile.ports import Cluster, Note
@@ -38,12 +38,17 @@ class Report:
 
 
 async def publish(cluster: Cluster, reports: Iterable[Report]) -> None:
-    """Write what changed. One object's failure keeps no other from being written; raises the first of them."""
+    """Write what changed. One object's failure keeps no other from being written; raises the first of them.
+
+    A closed fence ends it: no other write would get through either.
+    """
     failures = []
     for report in reports:
         try:
             if report.status != report.obj.get("status"):
                 await cluster.write_status(report.obj, report.status)
+        except FencedError:
+            raise
         except ClusterError as error:
             failures.append(error)
             logger.warning(

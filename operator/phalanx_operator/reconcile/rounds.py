@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from phalanx_operator.api.types import Key
-from phalanx_operator.errors import ClusterError
+from phalanx_operator.errors import ClusterError, FencedError
 from phalanx_operator.logs import about
 from phalanx_operator.reconcile.backoff import Backoff
 
@@ -122,9 +122,10 @@ class Rounds:
             delay_s = max(pool.backoff.delay_s, asked_s or 0.0) * (1 + JITTER * self._dice())
             # What the cluster refuses is said in one line; anything else is a defect, and its trace is needed.
             trace = None if isinstance(error, ClusterError) else error
-            logger.error(
-                "pool %s: %s; next try in %.1f s", key, _said(error), delay_s, exc_info=trace, extra=about(pool=key)
-            )
+            # A replica that steps down ends all rounds at once: nothing is wrong with any of them.
+            level = logging.INFO if isinstance(error, FencedError) else logging.ERROR
+            text = "pool %s: %s; next try in %.1f s"
+            logger.log(level, text, key, _said(error), delay_s, exc_info=trace, extra=about(pool=key))
             return delay_s, asyncio.Event()
         pool.backoff, pool.stage = RETRY, Stage.WAITING
         return delay_s, pool.dirty

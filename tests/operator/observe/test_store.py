@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phalanx_operator.api.types import Key
-from phalanx_operator.observe.store import Ref, Store, named_by, ref_of
+from phalanx_operator.observe.store import Ref, Store, lean, named_by, ref_of
 
 names = st.sampled_from(["a", "b", "c"])
 owners = st.none() | names | st.just(7)
@@ -40,3 +40,12 @@ def test_an_object_whose_owner_is_no_name_belongs_to_nothing():
     assert named_by({"kind": "ServingPool", "metadata": {"name": "a"}, "spec": None}) is None
     store = Store([ensemble("a", None)])
     assert store.get(Ref("StudentEnsemble", Key("default", "a"))) is not None
+
+
+def test_only_deployments_keep_who_set_which_field():
+    accounts = {"name": "a", "uid": "u-1", "managedFields": [{"manager": "hpa"}]}
+    scaled = {"kind": "Deployment", "metadata": accounts}
+    assert lean(scaled) == scaled
+    given = {"kind": "Pod", "metadata": accounts}
+    assert lean(given) == {"kind": "Pod", "metadata": {"name": "a", "uid": "u-1"}}
+    assert given["metadata"] == accounts, "what was given stays as it is"

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phalanx_contract.conditions import Reason
-from phalanx_operator.api.types import Key
+from phalanx_operator.api.types import Key, Manifest
+from phalanx_operator.errors import ClusterError, FencedError
 from phalanx_operator.observe.store import Store
 from phalanx_operator.reconcile.backoff import Backoff
 from phalanx_operator.reconcile.drift import contains
@@ -20,7 +21,7 @@ from phalanx_operator.reconcile.feed import Feed
 from phalanx_operator.reconcile.keys import api_key_of
 from phalanx_operator.reconcile.memo import Memo, Shelf
 from phalanx_operator.reconcile.relations import orphans
-from phalanx_operator.reconcile.reporting import turns
+from phalanx_operator.reconcile.reporting import Report, publish, turns
 from phalanx_operator.reconcile.workers import worker_views
 from tests.operator.objects import adapter, ensemble, pool
 
@@ -218,3 +219,20 @@ def test_a_shelf_keeps_one_result_for_each_key_and_forgets_those_that_are_gone()
     assert computed == ["a1", "b1", "a2"]
     shelf.keep(["b"])
     assert len(shelf) == 1
+
+
+@pytest.mark.parametrize(("failure", "tried"), [(ClusterError, ["a", "b", "c"]), (FencedError, ["a"])])
+async def test_a_failure_keeps_no_other_status_from_being_written_but_a_closed_fence_does(failure, tried):
+    class Failing:
+        def __init__(self) -> None:
+            self.tried: list[str] = []
+
+        async def write_status(self, obj: Manifest, status: Manifest) -> None:
+            self.tried.append(obj["metadata"]["name"])
+            raise failure(obj["metadata"]["name"])
+
+    cluster: Any = Failing()
+    reports = [Report(adapter(name), {"observedGeneration": 1}) for name in "abc"]
+    with pytest.raises(failure, match="a"):
+        await publish(cluster, reports)
+    assert cluster.tried == tried

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 
 import pytest
 
 from phalanx_operator.api.types import Key
-from phalanx_operator.errors import ClusterError
+from phalanx_operator.errors import ClusterError, FencedError
 from phalanx_operator.reconcile.rounds import DEBOUNCE_S, ROUND_TIMEOUT_S, STUCK_AFTER_S, Rounds, Stage
 
 pytestmark = pytest.mark.looptime
@@ -167,3 +168,15 @@ async def test_a_forgotten_pool_has_no_more_rounds():
     await asyncio.sleep(10)
     assert len(log.ran) == ran
     assert list(rounds) == []
+
+
+async def test_a_replica_that_steps_down_reports_no_errors(caplog):
+    async def fenced(key: Key) -> float:
+        raise FencedError("another replica may be the leader: this one may not write")
+
+    caplog.set_level(logging.INFO)
+    rounds = Rounds(fenced, dice=lambda: 0.0)
+    rounds.mark(A)
+    await asyncio.sleep(1)
+    assert [record.levelno for record in caplog.records if "may not write" in record.message] == [logging.INFO]
+    await rounds.close()

@@ -1,0 +1,62 @@
+"""What is read from an API server for the stores."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+from kubernetes.aio.client import ApiClient, Configuration
+
+from phalanx_contract.runtime import API_VERSION
+from phalanx_operator.apply.api import KubeApi
+from phalanx_operator.handlers.cluster import PAGE, SELECTOR, KubernetesCluster
+
+KIND = "TenantAdapter"
+
+
+class Lists:
+    """A server with so many tenants, which it lists in pages."""
+
+    def __init__(self, count: int) -> None:
+        self.names = [f"tenant-{index:05}" for index in range(count)]
+        self.queries: list[dict[str, str]] = []
+
+    async def handle(self, request: web.Request) -> web.Response:
+        self.queries.append(dict(request.query))
+        first = int(request.query.get("continue", 0))
+        last = first + int(request.query["limit"])
+        meta = {"namespace": "ml", "managedFields": [{"manager": "kubectl"}]}
+        items = [{"metadata": {"name": name, **meta}, "spec": {}} for name in self.names[first:last]]
+        rest = {"continue": str(last)} if last < len(self.names) else {}
+        return web.json_response({"metadata": {"resourceVersion": "7", **rest}, "items": items})
+
+
+@pytest.fixture
+async def lists(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Lists, KubernetesCluster]]:
+    server, app = Lists(request.param), web.Application()
+    app.router.add_route("GET", "/{tail:.*}", server.handle)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    api = KubeApi(ApiClient(Configuration(host=f"http://127.0.0.1:{runner.addresses[0][1]}")))
+    yield server, KubernetesCluster(api, policy_api="policy/v1")
+    await api.close()
+    await runner.cleanup()
+
+
+@pytest.mark.parametrize("lists", [0, 3, PAGE, 2 * PAGE + 1], indirect=True)
+async def test_all_objects_are_read_a_page_at_a_time_and_none_twice(lists: tuple[Lists, KubernetesCluster]):
+    server, cluster = lists
+    found = await cluster.read_all(API_VERSION, KIND, None, labelSelector=SELECTOR)
+    assert [each["metadata"]["name"] for each in found] == server.names
+    assert all(each["kind"] == KIND and each["apiVersion"] == API_VERSION for each in found)
+    assert len(server.queries) == max(1, -(-len(server.names) // PAGE))
+    assert all(query["labelSelector"] == SELECTOR for query in server.queries)
+
+
+@pytest.mark.parametrize("lists", [1], indirect=True)
+async def test_who_set_which_field_is_not_kept(lists: tuple[Lists, KubernetesCluster]):
+    found: list[dict[str, Any]] = await lists[1].read_all(API_VERSION, KIND, None)
+    assert "managedFields" not in found[0]["metadata"]
