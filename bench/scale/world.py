@@ -34,7 +34,7 @@ class World:
     @property
     def cluster(self) -> Cluster:
         """For kubectl."""
-        return Cluster(kubeconfig=self.plane.kubeconfig, pods=self.folder)
+        return Cluster(kubeconfig=self.plane.kubeconfig, pods=self.folder, plane=self.plane)
 
     @property
     def audit(self) -> AuditLog:

@@ -6,10 +6,13 @@ import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tests.binaries import REPOSITORY, need
 from tests.e2e.audit import AuditLog
+
+if TYPE_CHECKING:
+    from tests.e2e.controlplane import ControlPlane
 
 CHART: Final = REPOSITORY / "helm" / "phalanx-operator"
 SYSTEM: Final = "phalanx-system"
@@ -25,12 +28,13 @@ class CommandError(AssertionError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cluster:
-    """`pods` is the folder of the process node's pods, `audit` the API server's audit log; None in a cluster with nodes
-    and a control plane of its own."""
+    """`pods` is the folder of the process node's pods, `audit` the API server's audit log, `plane` its processes; they
+    are None in a cluster with nodes and a control plane of its own."""
 
     kubeconfig: Path
     pods: Path | None
     audit: AuditLog | None = None
+    plane: ControlPlane | None = None
 
     def kubectl(self, *arguments: str | Path, check: bool = True, stdin: str | None = None) -> str:
         """Run kubectl and return what it prints."""

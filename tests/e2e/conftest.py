@@ -47,7 +47,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         pods = tmp_path_factory.mktemp("pods")
         node = _start_node(plane.kubeconfig, pods)
         try:
-            yield Cluster(kubeconfig=plane.kubeconfig, pods=pods, audit=AuditLog(plane.audit))
+            yield Cluster(kubeconfig=plane.kubeconfig, pods=pods, audit=AuditLog(plane.audit), plane=plane)
         finally:
             node.terminate()
             node.wait(30)

@@ -103,6 +103,20 @@ class ControlPlane:
         if self._memory is not None:
             self._memory.cleanup()
 
+    def kill(self, name: str) -> None:
+        """End a process with SIGKILL."""
+        self._processes[name].kill()
+        self._processes[name].wait(10)
+
+    def restart_apiserver(self) -> None:
+        """Start the API server again, on what etcd has; returns when it is ready.
+
+        Raises:
+            RuntimeError: as `start`.
+        """
+        self._spawn("kube-apiserver", _apiserver_flags(self.folder, self._port, self._etcd_port))
+        self._wait_ready()
+
     def log_tail(self, name: str, lines: int = 20) -> str:
         """The end of a process's log."""
         return "\n".join((self.folder / f"{name}.log").read_text(errors="replace").splitlines()[-lines:])
@@ -117,7 +131,7 @@ class ControlPlane:
 
     def _spawn(self, name: str, flags: Sequence[str]) -> None:
         client = self._client_flags(name) if name in ("kube-controller-manager", "kube-scheduler") else []
-        with (self.folder / f"{name}.log").open("wb") as log:
+        with (self.folder / f"{name}.log").open("ab") as log:
             # Its own session, so that Ctrl-C reaches the tests first and they stop it in order.
             self._processes[name] = subprocess.Popen(
                 [self.binaries[name], *client, *flags],

@@ -30,6 +30,13 @@ class ApiError(Exception):
         super().__init__(f"{code}: {message}")
 
 
+class UnreachableError(ApiError):
+    """There was no answer at all, as while the API server is down. Counts as a 503, which a balancer would say."""
+
+    def __init__(self, problem: Exception) -> None:
+        super().__init__(503, f"the API server does not answer: {problem!r}")
+
+
 def path_of(kind: str, name: str = "", *, namespace: str) -> str:
     """The path of one of Phalanx's own resources; without a name, of their list."""
     base = f"{_PHALANX}/namespaces/{namespace}/{_PLURALS[kind]}"
@@ -101,19 +108,22 @@ class Kube:
                 raise
 
     async def watch(self, path: str, *, resource_version: str, timeout_s: int = 60) -> AsyncIterator[Object]:
-        """Events after a list; ends when the server closes the stream."""
+        """Events after a list; ends when the server closes the stream, and raises when it breaks."""
         assert self._session is not None
         separator = "&" if "?" in path else "?"
         query = f"{separator}watch=1&resourceVersion={resource_version}&timeoutSeconds={timeout_s}"
         timeout = aiohttp.ClientTimeout(total=None, sock_read=timeout_s + 10)
-        async with self._session.get(f"{self.server}{path}{query}", timeout=timeout) as response:
-            if response.status >= 400:
-                raise ApiError(response.status, await response.text())
-            buffer = b""
-            async for chunk in response.content.iter_any():
-                *lines, buffer = (buffer + chunk).split(b"\n")
-                for line in lines:
-                    yield json.loads(line)
+        try:
+            async with self._session.get(f"{self.server}{path}{query}", timeout=timeout) as response:
+                if response.status >= 400:
+                    raise ApiError(response.status, await response.text())
+                buffer = b""
+                async for chunk in response.content.iter_any():
+                    *lines, buffer = (buffer + chunk).split(b"\n")
+                    for line in lines:
+                        yield json.loads(line)
+        except (aiohttp.ClientError, TimeoutError) as problem:
+            raise UnreachableError(problem) from problem
 
     async def _call(
         self, method: str, path: str, body: Object | None = None, *, content_type: str = "application/json"
@@ -121,12 +131,15 @@ class Kube:
         assert self._session is not None
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": content_type} if data is not None else {}
-        async with self._session.request(method, f"{self.server}{path}", data=data, headers=headers) as response:
-            text = await response.text()
-            if response.status >= 400:
-                raise ApiError(response.status, _message(text))
-            answer: Object = json.loads(text)
-            return answer
+        try:
+            async with self._session.request(method, f"{self.server}{path}", data=data, headers=headers) as response:
+                text = await response.text()
+        except (aiohttp.ClientError, TimeoutError) as problem:
+            raise UnreachableError(problem) from problem
+        if response.status >= 400:
+            raise ApiError(response.status, _message(text))
+        answer: Object = json.loads(text)
+        return answer
 
 
 def _message(text: str) -> str:

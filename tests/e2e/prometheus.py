@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,46 +38,69 @@ def promtool(*arguments: str | Path, stdin: str = "") -> subprocess.CompletedPro
     return subprocess.run([program, *arguments], input=stdin, capture_output=True, text=True, timeout=60, check=False)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Prometheus:
-    """A running server and its folder."""
+    """A server with a folder of its own, which outlives its process."""
 
-    url: str
-    folder: Path
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.url = f"http://127.0.0.1:{free_port()}"
+        self._program = need("prometheus", HINT)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Run it; also again, on the data that it left. Returns once it answers.
+
+        Raises:
+            AssertionError: it does not; the text is its log.
+        """
+        (self.folder / "prometheus.yml").write_text(yaml.safe_dump(config(self.folder / TARGETS)))
+        command = [
+            self._program,
+            f"--config.file={self.folder / 'prometheus.yml'}",
+            f"--storage.tsdb.path={self.folder / 'data'}",
+            f"--web.listen-address={self.url.removeprefix('http://')}",
+        ]
+        log = self.folder / "prometheus.log"
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+        _wait(f"{self.url}/-/ready", self._process, log)
+
+    def kill(self) -> None:
+        """End it with SIGKILL: nothing is written any more."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End it in order."""
+        self._end(signal.SIGTERM)
 
     def scrape(self, namespace: str, pod: str, address: str) -> None:
-        """Make this worker the only target, under the labels that Kubernetes discovery gives."""
-        targets = [{"targets": [address], "labels": {"namespace": namespace, "pod": pod}}]
+        """Make this worker the only target."""
+        self.scrape_all(namespace, {pod: address})
+
+    def scrape_all(self, namespace: str, addresses: Mapping[str, str]) -> None:
+        """Make these workers, by the names of their pods, the targets, under the labels of Kubernetes discovery."""
+        targets = [
+            {"targets": [address], "labels": {"namespace": namespace, "pod": pod}} for pod, address in addresses.items()
+        ]
         partial = self.folder / "targets.partial"
         partial.write_text(json.dumps(targets))
         partial.replace(self.folder / TARGETS)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(30)
 
 
 @contextmanager
 def prometheus(folder: Path) -> Iterator[Prometheus]:
     """Run Prometheus in a folder, until it is left."""
-    program = need("prometheus", HINT)
-    (folder / "prometheus.yml").write_text(yaml.safe_dump(config(folder / TARGETS)))
-    port = free_port()
-    with (folder / "prometheus.log").open("wb") as log:
-        process = subprocess.Popen(
-            [
-                program,
-                f"--config.file={folder / 'prometheus.yml'}",
-                f"--storage.tsdb.path={folder / 'data'}",
-                f"--web.listen-address=127.0.0.1:{port}",
-            ],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    url = f"http://127.0.0.1:{port}"
+    server = Prometheus(folder)
     try:
-        _wait(f"{url}/-/ready", process, folder / "prometheus.log")
-        yield Prometheus(url=url, folder=folder)
+        server.start()
+        yield server
     finally:
-        process.terminate()
-        process.wait(30)
+        server.stop()
 
 
 def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:

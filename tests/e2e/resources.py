@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.e2e.kube import Object
+from tests.e2e.node.images import PACED
 
 CLAIM: Final = "models"
 _API: Final = "phalanx.dev/v1alpha1"
@@ -31,6 +32,12 @@ def pool(name: str, **spec: Any) -> Object:
         "metrics": {"interval": "1s"},
     }
     return _resource("ServingPool", name, base | spec)
+
+
+def paced_pool(name: str, **spec: Any) -> Object:
+    """A pool whose workers have devices of constant speed: what load they can bear does not hang on this machine."""
+    base = pool(name)["spec"]["worker"]
+    return pool(name, worker=base | {"image": PACED}, **spec)
 
 
 def ensemble(name: str, *, pool: str, path: str, digest: str, **spec: Any) -> Object:

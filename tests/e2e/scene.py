@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import psutil
 
@@ -18,6 +18,8 @@ from tests.e2e.kube import Kube, Object, path_of
 from tests.e2e.waiting import NotYet, eventually
 
 LABEL_POOL = "phalanx.dev/pool"
+_PROGRAMS: Final = frozenset({"phalanx_cli", "tests.e2e.paced"})
+"""What workers run on the process node."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,7 +94,7 @@ class Scene:
         """The only worker of a pool, once it is ready."""
         path = f"/api/v1/namespaces/{self.namespace}/pods?labelSelector={LABEL_POOL}%3D{pool}"
         pods = [item for item in await self.kube.items(path) if "deletionTimestamp" not in item["metadata"]]
-        ready = [item for item in pods if _is_ready(item)]
+        ready = [item for item in pods if is_ready(item)]
         if len(ready) != 1 or len(pods) != 1:
             seen = {item["metadata"]["name"]: item.get("status", {}).get("containerStatuses") for item in pods}
             raise NotYet(f"pool {pool} has not exactly one worker, and that ready: {json.dumps(seen)}")
@@ -128,7 +130,11 @@ class Scene:
 
 
 def process_of(pod: str) -> psutil.Process:
-    """The worker's process of a pod on the process node."""
+    """The worker's process of a pod on the process node.
+
+    Raises:
+        NotYet: it does not run.
+    """
     for process in _processes():
         with contextlib.suppress(psutil.Error):
             if process.environ().get(ENV_POD_NAME) == pod:
@@ -139,10 +145,11 @@ def process_of(pod: str) -> psutil.Process:
 def _processes() -> Iterator[psutil.Process]:
     for process in psutil.process_iter(["cmdline"]):
         words: list[Any] = process.info["cmdline"] or []
-        if "phalanx_cli" in words and "serve" in words and not any("tether" in str(word) for word in words):
+        if _PROGRAMS.intersection(words) and "serve" in words and not any("tether" in str(word) for word in words):
             yield process
 
 
-def _is_ready(pod: Object) -> bool:
+def is_ready(pod: Object) -> bool:
+    """The condition Ready of a pod."""
     conditions = pod.get("status", {}).get("conditions", [])
     return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)

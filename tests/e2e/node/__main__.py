@@ -10,6 +10,7 @@ from pathlib import Path
 
 from phalanx_operator.local.runner import ProcessRunner
 from phalanx_operator.reconcile.backoff import Backoff
+from tests.binaries import REPOSITORY
 from tests.e2e.kube import Kube
 from tests.e2e.node.kubelet import Kubelet
 from tests.e2e.node.registration import heartbeat, register
@@ -29,6 +30,8 @@ async def _run(arguments: argparse.Namespace) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     # What the tests were started with must not give a pod rights that its service account lacks.
     environ = {key: value for key, value in os.environ.items() if key != "KUBECONFIG"}
+    # Programs of the tests are found from a pod's folder, too.
+    environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPOSITORY), environ.get("PYTHONPATH", "")]))
     # A crash is part of the tests: do not wait as long for the next start as a kubelet does.
     runner = ProcessRunner(arguments.root, backoff=Backoff(initial_s=0.5, max_s=5.0), environ=environ)
     async with Kube(arguments.kubeconfig) as kube:

@@ -6,8 +6,6 @@ import asyncio
 import itertools
 import traceback
 
-import aiohttp
-
 from phalanx_operator.local.runner import ProcessRunner
 from tests.e2e.kube import ApiError, Kube, Object
 from tests.e2e.node.pod import PodOnNode
@@ -29,7 +27,7 @@ class Kubelet:
         while True:
             try:
                 await self._follow()
-            except (ApiError, aiohttp.ClientError, TimeoutError) as problem:
+            except ApiError as problem:
                 print(f"watch: {problem}", flush=True)
                 await asyncio.sleep(0.5)
 

@@ -11,8 +11,9 @@ from phalanx_operator.local.launch import LaunchError
 from phalanx_operator.local.podstatus import PodStatus, pod_status
 from phalanx_operator.local.runner import PodProcess, ProcessRunner
 from phalanx_operator.local.volumes import VolumeError
-from tests.e2e.kube import ApiError, Kube, Object
+from tests.e2e.kube import ApiError, Kube, Object, UnreachableError
 from tests.e2e.node.contents import contents_of, service_account_files, wants_token, with_service_account
+from tests.e2e.node.images import with_program
 
 RESYNC_S: Final = 30.0
 """Volumes are read anew this often, and at once when the pod object changes. A kubelet takes about a minute,
@@ -53,15 +54,22 @@ class PodOnNode:
             finally:
                 # Also when the node itself stops: no process outlives it.
                 await process.stop(grace_s=self._grace_s)
-        await self._kube.delete(self.path, grace_s=0)
+        await self._remove()
 
     async def _attend(self, process: PodProcess) -> None:
         while not self._deleting:
-            await self._report(process.status)
-            await self._pause(RESYNC_S)
-            if time.monotonic() - self._mounted_at >= RESYNC_S:
-                self._mounted_at = time.monotonic()
-                await self._refresh(process)
+            told = await self._report(process.status)
+            mounted = time.monotonic() - self._mounted_at < RESYNC_S or await self._refresh(process)
+            await self._pause(RESYNC_S if told and mounted else _RETRY_S)
+
+    async def _remove(self) -> None:
+        """Take the object away, as soon as the API server lets it be."""
+        while True:
+            try:
+                return await self._kube.delete(self.path, grace_s=0)
+            except UnreachableError as problem:
+                print(f"{self.path}: {problem}", flush=True)
+            await asyncio.sleep(_RETRY_S)
 
     @property
     def _deleting(self) -> bool:
@@ -90,7 +98,7 @@ class PodOnNode:
         wanted = wants_token(self._pod, await self._kube.find(f"{base}/serviceaccounts/{account}"))
         if wanted:
             self._token_files = await service_account_files(self._kube, self._pod)
-        pod = with_service_account(self._pod, wanted=wanted)
+        pod = with_program(with_service_account(self._pod, wanted=wanted))
         return await self._runner.start(
             pod,
             host=self._ip,
@@ -99,11 +107,16 @@ class PodOnNode:
             on_change=lambda _: self._wake.set(),
         )
 
-    async def _refresh(self, process: PodProcess) -> None:
+    async def _refresh(self, process: PodProcess) -> bool:
+        """Show the volumes as they are now; False if the API server did not tell, and it is worth another try soon."""
         try:
             process.update(await contents_of(self._kube, process.manifest, self._token_files))
         except (VolumeError, ApiError) as problem:
             print(f"{self.path}: {problem}", flush=True)
+            if isinstance(problem, UnreachableError):
+                return False
+        self._mounted_at = time.monotonic()
+        return True
 
     async def _pause(self, timeout_s: float) -> None:
         """Wait for a change of the pod or of its process, at most so long."""
@@ -112,14 +125,15 @@ class PodOnNode:
                 await self._wake.wait()
         self._wake.clear()
 
-    async def _report(self, status: PodStatus) -> None:
-        """Write the pod's status where it differs from what was written last."""
+    async def _report(self, status: PodStatus) -> bool:
+        """Write the pod's status where it differs from what was written last; False if nobody was there to take it."""
         if status == self._written:
-            return
+            return True
         body = {"status": pod_status(self._pod, status, host=self._ip, now=time.time())}
         try:
             await self._kube.strategic_merge(f"{self.path}/status", body)
         except ApiError as problem:
             print(f"{self.path}: status: {problem}", flush=True)
-            return
+            return not isinstance(problem, UnreachableError)
         self._written = status
+        return True

@@ -33,7 +33,7 @@ async def heartbeat(kube: Kube, name: str, *, gpus: int) -> None:
         try:
             await kube.apply(f"{_LEASES}/{name}", _lease(name), manager="node")
             await _beat(kube, name, gpus=gpus)
-        except (ApiError, OSError) as problem:
+        except ApiError as problem:
             print(f"heartbeat: {problem}", flush=True)
 
 
