@@ -11,6 +11,8 @@ The node has a GPU for each of a few workers; all other pools' workers wait for 
 - Idle: nothing happens for a while; the operator's writes, by the API server's audit log, and its share of a core. It
   is the only replica here and holds no lease, whose renewals would be 30 writes a minute.
 - Memory: the operator's resident memory, the most that was seen.
+- Restart: the operator is ended and started again while one model is changed; until the change is in the worker's file,
+  and the writes until all is quiet again, those for the change included.
 """
 
 from __future__ import annotations

@@ -53,6 +53,9 @@ def figures(measured: Measured) -> dict[str, Figure]:
         "idle:core": (measured.idle_share, "share of a core"),
         "idle:memory": (measured.idle_bytes / 1e6, "MB"),
         "memory": (measured.most_bytes / 1e6, "MB"),
+        "restart": (measured.restart_s, "s"),
+        "restart:writes": (measured.restart_writes, "requests"),
+        "restart:memory": (measured.restart_bytes / 1e6, "MB"),
     }
     once = {name: Figure(value=value, low=value, high=value, unit=unit) for name, (value, unit) in found.items()}
     return once | {

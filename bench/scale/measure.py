@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -48,6 +49,9 @@ class Measured:
     idle_share: float = 0.0
     idle_bytes: int = 0
     most_bytes: int = 0
+    restart_s: float = 0.0
+    restart_writes: int = 0
+    restart_bytes: int = 0
 
 
 async def measure(sizes: Sizes, folder: Path) -> Measured:
@@ -57,24 +61,39 @@ async def measure(sizes: Sizes, folder: Path) -> Measured:
             token = await account(kube)
             with found.node(gpus=sizes.workers):
                 await _fill(found, kube, sizes)
+                measured = Measured(sizes)
                 with found.operator(token) as process:
-                    return await _phases(found, kube, sizes, process)
+                    folders = await _phases(found, kube, measured, process)
+                mark = found.audit.end()
+                with found.operator(token) as process:
+                    await _restart(found, kube, measured, process, folders, mark=mark)
+                return measured
 
 
-async def _phases(found: World, kube: Kube, sizes: Sizes, process: psutil.Process) -> Measured:
-    measured, usage = Measured(sizes), Usage(process)
-    watching = asyncio.create_task(_watch_memory(usage))
-    try:
+async def _phases(found: World, kube: Kube, measured: Measured, process: psutil.Process) -> dict[str, Path]:
+    """Returns the plan folders by pool."""
+    usage, sizes = Usage(process), measured.sizes
+    async with _watched(usage):
         await _converge(kube, measured, usage)
         folders = await _plan_folders(kube, sizes)
         await _quiet(found)
         await _change(kube, measured, folders)
         await _quiet(found)
         await _idle(found, measured, usage)
-    finally:
-        watching.cancel()
     measured.most_bytes = usage.most_bytes
-    return measured
+    return folders
+
+
+async def _restart(
+    found: World, kube: Kube, measured: Measured, process: psutil.Process, folders: dict[str, Path], *, mark: int
+) -> None:
+    """The operator began a moment ago, with everything as it should be but one change."""
+    usage = Usage(process)
+    async with _watched(usage):
+        measured.restart_s = await _changed(kube, measured.sizes, folders, len(measured.changes_s))
+        await _quiet(found)
+    measured.restart_writes = _writes(found, mark)
+    measured.restart_bytes = usage.most_bytes
 
 
 async def _fill(found: World, kube: Kube, sizes: Sizes) -> None:
@@ -161,28 +180,30 @@ async def _plan_folders(kube: Kube, sizes: Sizes) -> dict[str, Path]:
 
 
 async def _change(kube: Kube, measured: Measured, folders: dict[str, Path]) -> None:
-    """One change at a time: half of the bound's values, to and fro."""
-    sizes = measured.sizes
-    names = sizes.changed
+    """One change at a time."""
     with Progress() as progress:
-        task = progress.add_task("changing a model", total=sizes.changes)
-        for index in range(sizes.changes):
-            name, most = names[index % len(names)], 3 + index // len(names) % 2
-            pool = pool_name(sizes.pool_of(int(name.rpartition("-")[2])))
-            begun = time.monotonic()
-            await kube.merge(
-                path_of("StudentEnsemble", name, namespace=NAMESPACE), {"spec": {"students": {"max": most}}}
-            )
-
-            async def arrived(pool: str = pool, name: str = name, most: int = most) -> None:
-                plan = _plan(folders[pool])
-                ceilings = {each.name: each.cut.students_ceiling for each in plan.ensembles} if plan else {}
-                if ceilings.get(name) != most:
-                    raise NotYet(f"{pool} has {name} at {ceilings.get(name)}, not {most}")
-
-            await eventually(arrived, within_s=CHANGE_LIMIT_S, every_s=LOOK_S)
-            measured.changes_s.append(time.monotonic() - begun)
+        task = progress.add_task("changing a model", total=measured.sizes.changes)
+        for index in range(measured.sizes.changes):
+            measured.changes_s.append(await _changed(kube, measured.sizes, folders, index))
             progress.advance(task)
+
+
+async def _changed(kube: Kube, sizes: Sizes, folders: dict[str, Path], index: int) -> float:
+    """Seconds until a change of a model's bound, to and fro between two values, is in the worker's file."""
+    names = sizes.changed
+    name, most = names[index % len(names)], 3 + index // len(names) % 2
+    pool = pool_name(sizes.pool_of(int(name.rpartition("-")[2])))
+    begun = time.monotonic()
+    await kube.merge(path_of("StudentEnsemble", name, namespace=NAMESPACE), {"spec": {"students": {"max": most}}})
+
+    async def arrived() -> None:
+        plan = _plan(folders[pool])
+        ceilings = {each.name: each.cut.students_ceiling for each in plan.ensembles} if plan else {}
+        if ceilings.get(name) != most:
+            raise NotYet(f"{pool} has {name} at {ceilings.get(name)}, not {most}")
+
+    await eventually(arrived, within_s=CHANGE_LIMIT_S, every_s=LOOK_S)
+    return time.monotonic() - begun
 
 
 def _plan(folder: Path) -> Plan | None:
@@ -220,6 +241,17 @@ async def _idle(found: World, measured: Measured, usage: Usage) -> None:
 def _writes(found: World, mark: int) -> int:
     requests = found.audit.requests(since=mark)
     return sum(1 for request in requests if request.right is not None and request.right.verb in WRITES)
+
+
+@contextlib.asynccontextmanager
+async def _watched(usage: Usage) -> AsyncIterator[None]:
+    """Look at its memory from time to time."""
+    watching = asyncio.create_task(_watch_memory(usage))
+    try:
+        yield
+    finally:
+        watching.cancel()
+        usage.note_memory()
 
 
 async def _watch_memory(usage: Usage) -> None:

@@ -26,5 +26,10 @@ def markdown(figures: Figures) -> str:
         ("idle: writes to the API server", f"{value('idle:writes'):.1f} a minute"),
         ("idle: share of a core", f"{value('idle:core'):.1%}"),
         ("memory, most and idle", f"{value('memory'):.0f} MB, {value('idle:memory'):.0f} MB"),
+        (
+            "operator starts again and meets one change: until it is in a worker's file",
+            f"{value('restart'):.0f} s, {value('restart:writes'):.0f} writes until all is quiet, "
+            f"{value('restart:memory'):.0f} MB at most",
+        ),
     )
     return "\n".join([f"| {what} | |", "|---|---|", *(f"| {name} | {text} |" for name, text in rows)])

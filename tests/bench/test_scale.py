@@ -32,10 +32,13 @@ def test_only_models_of_pools_with_a_worker_are_changed():
 
 def test_the_figures_are_of_one_minute_and_of_all_changes():
     changes = [0.1 * index for index in range(1, 11)]
-    measured = Measured(SMALL, changes_s=changes, idle_s=30.0, idle_writes=1, idle_share=0.02, most_bytes=200_000_000)
+    measured = Measured(
+        SMALL, changes_s=changes, idle_s=30.0, idle_writes=1, idle_share=0.02, most_bytes=200_000_000, restart_s=4.0
+    )
     found = figures(measured)
     assert found["idle:writes"].value == 2.0
     assert (found["change:p99"].value, found["change:p99"].low) == pytest.approx((1.0, 0.55))
     table = markdown({name: {"value": each.value, "low": each.low, "high": each.high} for name, each in found.items()})
     assert "| idle: writes to the API server | 2.0 a minute |" in table
+    assert "| 4 s, 0 writes until all is quiet, 0 MB at most |" in table
     assert "1.00 s (median 0.55, longest 1.00)" in table
