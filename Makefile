@@ -8,7 +8,7 @@ PYTEST_ARGS ?=
 export PATH := $(CURDIR)/.cache/tools/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast test-e2e lint format verify bench bench-gpu test-gpu tools clean
+.PHONY: help setup demo test test-fast test-e2e lint format verify bench bench-gpu chaos test-gpu tools clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -61,6 +61,10 @@ bench: $(VENV)/.dev ## run the benchmarks; results go to bench/results
 
 bench-gpu: $(VENV)/.dev ## measure one CUDA GPU (8 minutes); without one, a dry run that shows only that it works
 	$(BIN)/python -m bench gpu
+
+CHAOS_ARGS ?= --seed 7 --rounds 4
+chaos: $(VENV)/.dev tools ## kill Prometheus, workers, operators and API server with -9 under load, and hold the promises (10 minutes)
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench chaos $(CHAOS_ARGS)
 
 test-gpu: $(VENV)/.dev ## the tests that need a CUDA device
 	$(BIN)/pytest -m cuda $(PYTEST_ARGS)

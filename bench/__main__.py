@@ -6,11 +6,11 @@ import importlib
 import sys
 
 BENCHMARKS = ("cpu", "executors", "demo", "serving", "simulate")
-ON_REQUEST = ("gpu", "scale")
+ON_REQUEST = ("gpu", "scale", "chaos")
 """Run only if they are named: they need what not every machine has."""
 LONG = ("accuracy", "ablation")
 """They train for hours, and are run only by name."""
-OPTIONED = ("cpu", "scale", *LONG)
+OPTIONED = ("cpu", "scale", "chaos", *LONG)
 """They take options if they are named first."""
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 from bench.ablation.table import markdown as ablation_table
 from bench.accuracy.table import commits
 from bench.accuracy.table import markdown as accuracy_table
+from bench.chaos.table import markdown as chaos_table
 from bench.cpu.table import markdown as cpu_tables
 from bench.executors.table import markdown as executor_tables
 from bench.gpu.table import markdown as gpu_tables
@@ -26,7 +27,7 @@ from bench.simulate.table import markdown as simulation_table
 ROOT: Final = Path(__file__).parents[1]
 PAGES: Final = (
     "README.md", "docs/models.md", "docs/serving.md", "docs/execution.md", "docs/distillation.md", "docs/platform.md",
-    "docs/simulation.md",
+    "docs/simulation.md", "docs/operations.md",
 )  # fmt: skip
 _BLOCK: Final = re.compile(r"(<!-- bench:(?P<name>\w+) -->\n).*?(<!-- /bench:(?P=name) -->)", re.DOTALL)
 Result = Mapping[str, Any]
@@ -75,6 +76,11 @@ def scale(result: Result) -> str:
     return "\n".join([scale_table(result["figures"]), "", _source(result)])
 
 
+def chaos(result: Result) -> str:
+    """What becomes of requests and of what is held when things are killed."""
+    return "\n".join([chaos_table(result["figures"]), "", _source(result)])
+
+
 def ablation(result: Result) -> str:
     """What a change of one choice does."""
     return _trained(result, ablation_table(result), "ablation", "Effects of single choices on accuracy")
@@ -93,6 +99,7 @@ TABLES: Final[Mapping[str, Callable[[Result], str]]] = {
     "serving": serving,
     "simulate": simulate,
     "scale": scale,
+    "chaos": chaos,
     "accuracy": accuracy,
     "ablation": ablation,
 }
