@@ -4,8 +4,9 @@ The load is counted in workers: the share of the workers' time that all offered 
 workers whose metrics are there (feed-forward). Students are dropped at once when load rises; workers follow:
 
     raise   the load is above 0.8 of the workers for a window of the metrics (at once where even the fewest students
-            do not keep up), to where it is 0.65; or students have stayed dropped, the objective missed or the workers
-            busy for two windows while the load seemed to fit (feedback), by one
+            do not keep up), to where it is 0.65; or students have stayed dropped (by the operator, or above 0.65 by
+            the workers), the objective missed or the workers busy for two windows while the load seemed to fit
+            (feedback), by one
     lower   the most that was needed in the last five minutes is less, to that; by half at most, a minute apart
     stay    workers that were asked for are not ready yet: what they bring has to be seen first
     hold    metrics are missing, stale or make no sense: what runs keeps running
@@ -43,6 +44,8 @@ AIM: Final = 0.65
 """Share that it takes once they have come."""
 BUSY: Final = 0.95
 """Share of the time beyond which workers have no room left, whatever their measured capacity says."""
+LACKING: Final = 0.5
+"""Students that answers lack on average where the workers themselves keep some dropped."""
 ROOM: Final = 0.9
 """Share of the time that fewer workers may be busy: enough below `BUSY` that none has to come back."""
 DOWN_AFTER_S: Final = 300.0
@@ -70,6 +73,12 @@ class Model:
     fewest: int
     most: int | None
     students: StudentsState
+
+    @property
+    def lacking(self) -> float:
+        """How many of the students that may answer did not, on average; 0 where that is not known."""
+        allowed, used = self.students.ceiling or self.most, self.metrics.students if self.metrics else None
+        return 0.0 if allowed is None or used is None else allowed - used
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -178,23 +187,30 @@ def _load(
     ]
     if any(share is None for pair in shares for share in pair):
         return None
+    workers = observation.workers * sum(most or 0.0 for most, _ in shares)
     return _Load(
-        workers=observation.workers * sum(most or 0.0 for most, _ in shares),
+        workers=workers,
         fewest=observation.workers * sum(fewest or 0.0 for _, fewest in shares),
-        short=_short(policy, models, observation),
+        short=_short(policy, models, observation, crowded=workers > AIM * live),
         live=live,
         now=now,
     )
 
 
-def _short(policy: ReplicasPolicy, models: Sequence[Model], observation: Observation) -> str:
-    """What shows that the workers do not keep up, whatever their capacity says; empty if nothing does."""
+def _short(policy: ReplicasPolicy, models: Sequence[Model], observation: Observation, *, crowded: bool) -> str:
+    """What shows that the workers do not keep up, whatever their capacity says; empty if nothing does.
+
+    Workers drop students by themselves, too. That counts only while the load is above the aim: below it one worker more
+    would not be kept, and may not be what they lack.
+    """
     for model in models:
         p99_s = model.metrics.p99_s if model.metrics else None
         if p99_s is not None and p99_s > policy.objective_p99_s:
             return f"{model.name} misses the objective"
         if model.students.lowered:
             return f"{model.name} has students dropped"
+        if crowded and model.lacking > LACKING:
+            return f"the workers keep {model.lacking:.1f} students of {model.name} dropped"
     busy = observation.busy_share
     return f"the workers are busy for {busy:.0%} of the time" if busy is not None and busy > BUSY else ""
 

@@ -69,7 +69,7 @@ class EnsembleMetrics:
     """One ensemble's load over the last window, summed over the live workers. None means unknown, never zero.
 
     `p99_s` is None where nothing was answered in the window. NaN, infinite and negative values may be passed on as
-    they were read: decisions answer them with HOLD.
+    they were read: decisions answer them with HOLD. `students` is how many answered, on average.
     """
 
     requests_per_s: float | None = None
@@ -78,6 +78,7 @@ class EnsembleMetrics:
     queue_tokens: float | None = None
     shed_per_s: float | None = None
     capacity_tokens_per_s: Mapping[int, float] = field(default_factory=dict)
+    students: float | None = None
     ramps: tuple[RampHistogram, ...] = ()
 
 

@@ -54,8 +54,15 @@ def _metrics(name: str, vectors: Vectors) -> EnsembleMetrics:
         queue_tokens=_plain(vectors, signals.QUEUE).get(key),
         shed_per_s=_plain(vectors, signals.SHED).get(key),
         capacity_tokens_per_s=capacity,
+        students=_mean({int(labels["students"]): value for labels, value in _of(name, vectors, signals.ANSWERS)}),
         ramps=_ramps(name, vectors),
     )
+
+
+def _mean(answers: Mapping[int, float]) -> float | None:
+    """Students of an answer, on average; None where nothing was answered."""
+    total = sum(answers.values())
+    return sum(students * rate for students, rate in answers.items()) / total if total > 0 else None
 
 
 def _ramps(name: str, vectors: Vectors) -> tuple[RampHistogram, ...]:

@@ -65,6 +65,7 @@ QUEUE: Final = _signal("queue", metrics.QUEUE_TOKENS, Fold.LAST, "ensemble")
 SHED: Final = _signal("shed", metrics.SHED, Fold.RATE, "ensemble")
 CAPACITY: Final = _signal("capacity", metrics.CAPACITY, Fold.LAST, "ensemble", "students")
 BUSY: Final = _signal("busy", metrics.BUSY_SECONDS, Fold.RATE)
+ANSWERS: Final = _signal("answers", metrics.ANSWERS, Fold.RATE, "ensemble", "students")
 RAMPS: Final = _signal(
     "ramps",
     metrics.RAMP_SCORE,
@@ -79,7 +80,7 @@ RAMPS: Final = _signal(
 STUDENTS: Final = _signal("students", metrics.STUDENTS, Fold.LAST, "ensemble")
 """Students that the latest batches used; people look at it, decisions do not."""
 
-SIGNALS: Final = (REQUESTS, TOKENS, LATENCY, QUEUE, SHED, CAPACITY, BUSY, RAMPS)
+SIGNALS: Final = (REQUESTS, TOKENS, LATENCY, QUEUE, SHED, CAPACITY, BUSY, ANSWERS, RAMPS)
 
 HEARTBEAT: Final = metrics.BUSY_SECONDS.exposed
 """A series that every live worker exposes from its start: it tells how many are seen, and how fresh."""

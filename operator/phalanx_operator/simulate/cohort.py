@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -27,6 +28,7 @@ class Counters:
     offered: float = 0.0
     busy_s: float = 0.0
     buckets: list[float] = field(default_factory=lambda: [0.0] * len(_BOUNDS))
+    by_students: defaultdict[int, float] = field(default_factory=lambda: defaultdict(float))
 
     def add(self, texts: float, served: Served) -> None:
         """One more second."""
@@ -34,6 +36,7 @@ class Counters:
         self.refused += served.refused
         self.offered += texts
         self.busy_s += served.busy
+        self.by_students[served.students] += served.answered
         for place, share in enumerate((*served.how.buckets, 1.0)):
             self.buckets[place] += served.answered * share
 
@@ -88,5 +91,6 @@ class Cohort:
             },
             signals.QUEUE.series: {plain: self.waiting * profile.tokens},
             signals.SHED.series: {plain: own.refused},
+            signals.ANSWERS.series: {(name, ("students", str(k))): count for k, count in own.by_students.items()},
             signals.CAPACITY.series: {(name, ("students", str(k))): profile.capacity_tokens_per_s(k) for k in counts},
         }

@@ -14,7 +14,7 @@ from phalanx_contract.conditions import Reason
 from phalanx_operator.api.parse import parse_pool
 from phalanx_operator.api.types import Autoscaling
 from phalanx_operator.decide.policy import ReplicasPolicy
-from phalanx_operator.decide.replicas import AIM, DOWN_AFTER_S, DOWN_EVERY_S, UP_ABOVE, Model, decide_replicas
+from phalanx_operator.decide.replicas import AIM, DOWN_AFTER_S, DOWN_EVERY_S, LACKING, UP_ABOVE, Model, decide_replicas
 from phalanx_operator.decide.types import (
     Action,
     DecisionReason,
@@ -43,12 +43,18 @@ def workers(ready: int, starting: int = 0, message: str = "") -> list[WorkerView
 
 
 def model(
-    tokens: float | None, *, seen: int, p99: float | None = 0.01, lowered: bool = False, name: str = "a"
+    tokens: float | None,
+    *,
+    seen: int,
+    p99: float | None = 0.01,
+    lowered: bool = False,
+    used: float | None = None,
+    name: str = "a",
 ) -> Model:
     capacity = {students: tokens_per_s * seen for students, tokens_per_s in PER_WORKER.items()}
     return Model(
         name=name,
-        metrics=EnsembleMetrics(tokens_per_s=tokens, p99_s=p99, capacity_tokens_per_s=capacity),
+        metrics=EnsembleMetrics(tokens_per_s=tokens, p99_s=p99, capacity_tokens_per_s=capacity, students=used),
         fewest=1,
         most=4,
         students=StudentsState(digest=DIGEST, ceiling=2 if lowered else 4, lowered=lowered),
@@ -69,13 +75,13 @@ def decide(live, models, state=NEW, *, policy=POLICY, ready=None, now=NOW, busy=
     )
 
 
-def run(tokens, live, *, seconds, state=NEW, start=NOW, policy=POLICY, starts_in_s=0.0, lowered=False):
+def run(tokens, live, *, seconds, state=NEW, start=NOW, policy=POLICY, starts_in_s=0.0, lowered=False, used=None):
     """Replay `tokens(now)` with workers that become ready `starts_in_s` after they were asked for."""
     ready_at, counts = [-math.inf] * live, []
     for step in range(int(seconds / EVERY_S)):
         now = start + step * EVERY_S
         ready = max(sum(at <= now for at in ready_at), 1)
-        models = [model(tokens(now), seen=ready, lowered=lowered)]
+        models = [model(tokens(now), seen=ready, lowered=lowered, used=used)]
         decision = decide(len(ready_at), models, state, ready=ready, now=now, policy=policy)
         state = decision.state
         ready_at = ready_at[: state.count] + [now + starts_in_s] * (state.count - len(ready_at))
@@ -209,6 +215,27 @@ def test_workers_that_do_not_keep_up_with_a_load_that_seems_to_fit_get_one_more(
             state = replace(state_before, short_since=None)
     assert [(at, step.state.count, step.reason) for at, step in moved] == [(60.0, 3, DecisionReason.CAPACITY_SHORT)]
     assert said in moved[0][1].message
+
+
+@given(counts, loads, st.floats(1, 4), st.sampled_from([0.0, 45.0, 200.0]))
+def test_students_that_the_workers_keep_dropped_never_bring_more_workers_than_the_aim(live, tokens, used, starts_in_s):
+    seen, _ = run(lambda _: tokens, live, seconds=3600, used=used, starts_in_s=starts_in_s)
+    moves = [after - before for before, after in itertools.pairwise(seen) if after != before]
+    assert all(move > 0 for move in moves) or all(move < 0 for move in moves), "up and down under one load"
+    aimed = math.ceil(tokens / PER_WORKER[4] / AIM - 1e-9)
+    assert seen[-1] <= max(aimed, POLICY.low), "more than the load is worth"
+    if 4 - used > LACKING:
+        assert seen[-1] == POLICY.clamped(aimed), "students stay dropped, and a worker that would help is not there"
+
+
+def test_workers_that_keep_students_dropped_at_a_load_that_fits_get_one_more_that_says_so():
+    """0.7 of two workers: below where the load alone brings one, above what two are to bear."""
+    seen, _ = run(lambda _: 1400.0, 2, seconds=90, used=2.5)
+    assert (seen[5], seen[6], seen[-1]) == (2, 3, 3)
+    state = ReplicasState(short_since=NOW - 60)
+    assert "keep 1.5 students of a dropped" in decide(2, [model(1400.0, seen=2, used=2.5)], state).message
+    assert decide(2, [model(1400.0, seen=2, used=3.6)], state).state.count == 2
+    assert decide(2, [model(1200.0, seen=2, used=2.5)], state).state.count == 2
 
 
 def test_the_most_that_the_spec_allows_is_said_with_the_field_to_change():

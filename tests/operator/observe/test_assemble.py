@@ -22,6 +22,7 @@ VECTORS = {
         key(ensemble="a", le="+Inf"): 9.0,
     },
     "capacity": {key(ensemble="a", students="2"): 500.0},
+    "answers": {key(ensemble="a", students="1"): 3.0, key(ensemble="a", students="2"): 1.0},
     "busy": {(): 1.0},
     "ramps": {
         key(ensemble="a", row="0", agrees="true", le="0.1"): 4.0,
@@ -37,6 +38,7 @@ def test_every_signal_lands_in_its_place():
     a = seen.ensembles["a"]
     assert (seen.at, seen.workers, seen.busy_share, seen.problem) == (5.0, 2, 0.5, "")
     assert (a.requests_per_s, a.tokens_per_s, a.capacity_tokens_per_s) == (3.0, 60.0, {2: 500.0})
+    assert a.students == 1.25
     assert a.p99_s == pytest.approx(0.0298)
     (ramp,) = a.ramps
     assert (ramp.row, ramp.bounds, ramp.agrees, ramp.differs) == (0, (0.1,), (4.0,), (1.0,))
@@ -44,7 +46,7 @@ def test_every_signal_lands_in_its_place():
 
 def test_what_is_missing_is_unknown_and_not_zero():
     b = assemble(VECTORS, at=5.0, seen=2, ready=2).ensembles["b"]
-    assert (b.requests_per_s, b.p99_s, b.queue_tokens, b.shed_per_s) == (None, None, None, None)
+    assert (b.requests_per_s, b.p99_s, b.queue_tokens, b.shed_per_s, b.students) == (None,) * 5
     assert b.tokens_per_s == 0.0
 
 
