@@ -22,9 +22,11 @@ from bench.chaos.stage import MODEL
 from bench.chaos.table import table_of
 from bench.record import RESULTS, Figure, write
 from bench.scale.world import World, world
+from tests.binaries import find
 from tests.e2e.artifacts import make_ensemble
+from tests.e2e.controlplane import MissingBinariesError, find_binaries
 from tests.e2e.kube import Kube
-from tests.e2e.prometheus import prometheus
+from tests.e2e.prometheus import HINT, prometheus
 from tests.e2e.resources import CLAIM, volume
 from tests.e2e.scene import Scene
 
@@ -40,6 +42,7 @@ def main(arguments: Sequence[str]) -> Path:
     parser.add_argument("--operators", type=int, default=2, help="replicas of the operator; the leader is killed")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the result")
     options = parser.parse_args(arguments)
+    _require_programs()
     console = Console()
     strikes = plan(seed=options.seed, rounds=options.rounds)
     with console.status("starting a control plane") as status, tempfile.TemporaryDirectory() as folder:
@@ -49,6 +52,17 @@ def main(arguments: Sequence[str]) -> Path:
     if any(row.broken for row in rows):
         sys.exit(f"promises were broken: see the table, or {path}")
     return path
+
+
+def _require_programs() -> None:
+    """Exit with what to do where something is missing."""
+    for name, hint in (("prometheus", HINT), ("helm", "run `make tools`"), ("kubectl", "run `make tools`")):
+        if find(name) is None:
+            sys.exit(f"no {name}: {hint}")
+    try:
+        find_binaries()
+    except MissingBinariesError as problem:
+        sys.exit(str(problem))
 
 
 async def _run(folder: Path, strikes: Sequence[Strike], seed: int, operators: int, tell: Tell) -> list[Row]:

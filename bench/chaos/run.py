@@ -56,7 +56,7 @@ async def chaos(
             load.cancel()
             await asyncio.gather(load, return_exceptions=True)
         await traffic.settle()
-        traffic.close()
+        await traffic.close()
         return [_row(each, found, traffic) for each in done]
 
 

@@ -29,6 +29,10 @@ MODEL: Final = "sentiment"
 WORKERS: Final = 3
 TEXT: Final = " ".join((WORDS * 2)[:28])
 """30 tokens: a paced worker answers 55 of them a second with all three students."""
+_CONDITIONS: Final = {
+    ("ServingPool", POOL): ("Ready", "Available", "PlanServed", "Applied", "MetricsAvailable"),
+    ("StudentEnsemble", MODEL): ("Ready", "Loaded", "PlanServed"),
+}
 _LOOK_S: Final = 1.0
 _CEILING: Final = re.compile(rf'^{STUDENTS_CEILING.exposed}{{ensemble="{MODEL}"}} (\d+)', re.MULTILINE)
 
@@ -54,13 +58,13 @@ class Stage:
         """Raises NotYet before all is as it should be: every worker is there and serves what the specs say now."""
         try:
             pool = await self.scene.status("ServingPool", POOL)
-            ensemble = await self.scene.status("StudentEnsemble", MODEL)
+            for (kind, name), wanted in _CONDITIONS.items():
+                for each in wanted:
+                    found = await self.scene.condition(kind, name, each)
+                    if found["status"] != "True":
+                        raise NotYet(f"{each}: {found['message']}")
         except ApiError as problem:
             raise NotYet(str(problem)) from problem
-        conditions = [*pool.get("conditions", []), *ensemble.get("conditions", [])]
-        unmet = [f"{each['type']}: {each['message']}" for each in conditions if each["status"] != "True"]
-        if unmet or "MetricsAvailable" not in {each["type"] for each in conditions}:
-            raise NotYet("; ".join(unmet))
         ready = dict(self.service.ready)
         if not pool["wanted"] == pool["readyReplicas"] == len(ready):
             raise NotYet(f"{pool['wanted']} workers are wanted, {len(ready)} are ready")

@@ -88,7 +88,7 @@ async def test_students_answer_a_rise_of_the_load_until_workers_do(scene: Scene,
     assert fewer < wanted < arrived < whole, "students go first, then workers come, then the students come back"
     assert pool.values("WANTED") == ["1", "2"]
     await traffic.settle()
-    traffic.close()
+    await traffic.close()
     assert {each.outcome for each in traffic.sent} <= {Outcome.ANSWERED, Outcome.REFUSED}
 
     notes = await told(scene, MODEL)

@@ -95,10 +95,12 @@ class Traffic:
         while any(each.outcome is Outcome.OPEN for each in self.sent[-_CONNECTIONS:]):
             await asyncio.sleep(0.05)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Drop all connections."""
         for client in self._clients.values():
             client.close()
+        # They end in the loop's next turn.
+        await asyncio.sleep(0)
 
     def _send(self) -> None:
         ticket, ready = len(self.sent), sorted(self._service.ready)
