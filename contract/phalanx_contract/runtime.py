@@ -38,6 +38,8 @@ OPERATOR_ENV: Final = frozenset(
 )  # fmt: skip
 """The variables that the operator sets in a pod; users may set any other."""
 
+ANNOTATION_BUILT: Final = f"{GROUP}/built"
+"""On what is made for a pool: a hash of all that was asked for, by which an operator that starts finds it right."""
 ANNOTATION_PLAN: Final = f"{GROUP}/plan"
 """The plan's hash on the pods: touched by the operator so that the kubelet syncs the ConfigMaps at once."""
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from phalanx_contract.plan import PlanHash
+from phalanx_contract.runtime import ANNOTATION_BUILT
 from phalanx_operator.api.types import Manifest, ServingPool
 from phalanx_operator.build.configmaps import config_maps
 from phalanx_operator.build.deployment import deployment
@@ -40,7 +43,7 @@ def build_pool(
     ConfigMaps of an earlier, longer plan are not listed, nor is a network policy that is no longer wanted: whoever
     applies this removes those of the pool that are left over.
     """
-    return [
+    children = [
         service_account(pool),
         *config_maps(pool, plan_files=plan_files, plan_hash=plan_hash),
         *network_policies(pool, operator_namespace=versions.operator_namespace),
@@ -48,3 +51,11 @@ def build_pool(
         service(pool),
         disruption_budget(pool, api_version=versions.policy_api),
     ]
+    return [_stamped(each) for each in children]
+
+
+def _stamped(manifest: Manifest) -> Manifest:
+    """With a hash of itself: a live object that has the same one was made from all of this, and from nothing more."""
+    digest = hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+    annotations = {**manifest["metadata"].get("annotations", {}), ANNOTATION_BUILT: f"sha256:{digest}"}
+    return {**manifest, "metadata": {**manifest["metadata"], "annotations": annotations}}

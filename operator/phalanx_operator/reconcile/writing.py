@@ -48,6 +48,9 @@ async def write_children(
         if refusal is not None and refusal.due_s(now=now) > 0:
             memory.refused[ref] = refusal
             continue
+        if memory.applied.get(ref) is None and contains(live.get(ref), manifest):
+            # Written before this operator began, from the same and nothing more: the hash is part of the manifest.
+            memory.applied[ref] = Applied(manifest, now)
         if not _is_due(manifest, live.get(ref), memory.applied.get(ref), now):
             continue
         try:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from phalanx_contract.limits import MAX_PARTS, MAX_POOL_NAME
 from phalanx_contract.plan import Artifact, Ensemble, Plan
-from phalanx_contract.runtime import CLAIMS_DIR, ENV_POD_NAME, HTTP_PORT, OPERATOR_ENV
+from phalanx_contract.runtime import ANNOTATION_BUILT, CLAIMS_DIR, ENV_POD_NAME, HTTP_PORT, OPERATOR_ENV
 from phalanx_contract.wire import pack, unpack
 from phalanx_operator.api.parse import parse_pool
 from phalanx_operator.build import Versions, build_pool
@@ -199,3 +199,14 @@ def test_the_disruption_budget_speaks_the_clusters_version(version):
 def test_the_selector_as_text_names_the_same_pods():
     pool = parse_pool(objects.pool())
     assert dict(part.split("=") for part in selector_text(pool).split(",")) == selector(pool)
+
+
+def test_every_child_carries_a_hash_of_all_that_was_asked_for():
+    def hashes(**spec):
+        return {each["kind"]: each["metadata"]["annotations"][ANNOTATION_BUILT] for each in build(**spec)}
+
+    once = hashes()
+    assert once == hashes()
+    assert len(set(once.values())) == len(once)
+    changed = {kind for kind, digest in hashes(worker={"image": "own/worker:2"}).items() if digest != once[kind]}
+    assert changed == {"Deployment"}

@@ -7,6 +7,7 @@ import base64
 import pytest
 
 from phalanx_contract import metrics
+from phalanx_contract.runtime import ANNOTATION_BUILT
 from phalanx_operator.errors import ClusterError
 from phalanx_operator.observe.store import Ref, ref_of
 from phalanx_operator.reconcile.orphans import sweep
@@ -101,6 +102,30 @@ async def test_load_lowers_the_ceiling_and_a_restarted_operator_keeps_it(scene: 
     scene.restart()
     await scene.round(after_s=1.0)
     assert scene.cluster.plan.ensembles[0].cut.students_ceiling == lowered
+
+
+async def test_an_operator_that_starts_again_writes_nothing_where_all_is_as_it_should_be(scene: Scene):
+    put(scene, pool(), ensemble(), adapter())
+    await scene.add_worker("w-0")
+    await scene.settle()
+    scene.restart()
+    scene.cluster.writes.clear()
+    await scene.settle()
+    assert scene.cluster.writes == []
+
+
+async def test_an_operator_that_starts_again_mends_what_was_changed_or_was_built_otherwise(scene: Scene):
+    put(scene, pool(), ensemble())
+    await scene.settle()
+    changed, older = scene.cluster.live.get(Ref("Service", POOL)), scene.cluster.live.get(Ref("Deployment", POOL))
+    assert changed is not None and older is not None
+    scene.cluster.live.put({**changed, "spec": {**changed["spec"], "selector": {"app": "other"}}})
+    annotations = older["metadata"]["annotations"] | {ANNOTATION_BUILT: "sha256:of-a-release-that-set-more"}
+    scene.cluster.live.put({**older, "metadata": {**older["metadata"], "annotations": annotations}})
+    scene.restart()
+    scene.cluster.writes.clear()
+    await scene.settle()
+    assert [each for each in scene.cluster.writes if each.startswith("apply")] == ["apply Deployment", "apply Service"]
 
 
 def scaled(scene: Scene, replicas: int, manager: str) -> None:
