@@ -62,8 +62,8 @@ bench: $(VENV)/.dev ## run the benchmarks; results go to bench/results
 bench-gpu: $(VENV)/.dev ## measure one CUDA GPU (8 minutes); without one, a dry run that shows only that it works
 	$(BIN)/python -m bench gpu
 
-CHAOS_ARGS ?= --seed 7 --rounds 4
-chaos: $(VENV)/.dev tools ## kill Prometheus, workers, operators and API server with -9 under load, and hold the promises (10 minutes)
+CHAOS_ARGS ?= --seed 7 --rounds 3
+chaos: $(VENV)/.dev tools ## kill Prometheus, workers, operators and API server with -9 under load, and hold the promises (6 minutes)
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench chaos $(CHAOS_ARGS)
 
 test-gpu: $(VENV)/.dev ## the tests that need a CUDA device

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> Path:
     """Kill; other seeds and rounds are trials, whose result goes to `--out`."""
     parser = argparse.ArgumentParser(prog="python -m bench chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=7, help="of the order, the moments and the load")
-    parser.add_argument("--rounds", type=int, default=4, help="how often each thing is killed")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each thing is killed")
     parser.add_argument("--operators", type=int, default=2, help="replicas of the operator; the leader is killed")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the result")
     options = parser.parse_args(arguments)
