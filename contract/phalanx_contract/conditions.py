@@ -62,6 +62,8 @@ class Reason(enum.StrEnum):
     POOL_NOT_AVAILABLE = "PoolNotAvailable"
     LOADING = "Loading"
     SERVING = "Serving"
+    ROLLING_OUT = "RollingOut"
+    ROLLED_BACK = "RolledBack"
     PLAN_PENDING = "PlanPending"
     PLAN_CURRENT = "PlanCurrent"
     # MetricsAvailable

@@ -49,6 +49,18 @@ class LoadReason(enum.StrEnum):
     """A defect of the worker; its log has the trace."""
 
 
+TRANSIENT: Final = frozenset(
+    {
+        LoadReason.FETCH_FAILED,
+        LoadReason.ARTIFACT_NOT_FOUND,
+        LoadReason.ARTIFACT_CORRUPT,
+        LoadReason.OUT_OF_MEMORY,
+    }
+)
+"""Causes that may go away while the resource stays as it is: a store comes back, an upload is completed, memory is
+freed. Workers try them again with back-off; all others wait for another plan."""
+
+
 class _Record(msgspec.Struct, frozen=True, kw_only=True):
     """Read leniently: during a rollout an older operator must understand a newer worker."""
 

@@ -1,4 +1,4 @@
-"""Parts of a checked ServingPool, defaults filled in -> types."""
+"""Parts of a checked spec, defaults filled in -> types."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from phalanx_operator.api.types import (
     AdapterCache,
+    ArtifactRollout,
+    Canary,
     KeyRef,
     MetricsSource,
     Network,
@@ -65,6 +67,21 @@ def prometheus(spec: Mapping[str, Any]) -> Prometheus:
         ca=next(_authorities(tls.get("ca", {})), None),
         server_name=tls.get("serverName", ""),
         org_id=spec.get("orgID", ""),
+    )
+
+
+def artifact_rollout(spec: Mapping[str, Any]) -> ArtifactRollout:
+    """How a new artifact comes into its place."""
+    canary = spec["canary"]
+    return ArtifactRollout(
+        canary=Canary(
+            weight=canary["weightPercent"] / 100,
+            min_agreement=float(canary["minAgreement"]),
+            min_compared=canary["minCompared"],
+            max_latency_ratio=float(canary["maxLatencyRatio"]),
+            seconds=float(canary["seconds"]),
+        ),
+        progress_deadline_s=float(spec["progressDeadlineSeconds"]),
     )
 
 

@@ -77,6 +77,7 @@ def parse_ensemble(obj: Mapping[str, Any]) -> StudentEnsemble:
         students=Students(min=spec["students"]["min"], max=spec["students"].get("max")),
         exits=Exits(mode=ExitsMode(exits["mode"]), thresholds=tuple(map(float, exits.get("thresholds", ())))),
         accuracy=Accuracy(loss=float(accuracy["loss"]), burst_loss=float(accuracy["burstLoss"])),
+        rollout=convert.artifact_rollout(spec["rollout"]),
     )
 
 

@@ -213,6 +213,27 @@ class Students:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Canary:
+    """The trial of a new artifact: it answers `weight` of the requests (0: no trial) for `seconds` at least, until
+    `min_compared` texts are compared, and has to agree on `min_agreement` of them within `max_latency_ratio` times the
+    time."""
+
+    weight: float = 0.0
+    min_agreement: float = 0.9
+    min_compared: int = 200
+    max_latency_ratio: float = 1.5
+    seconds: float = 300.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArtifactRollout:
+    """How a new artifact takes the place of the one that serves."""
+
+    canary: Canary = Canary()
+    progress_deadline_s: float = 600.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class StudentEnsemble:
     """The model."""
 
@@ -222,6 +243,7 @@ class StudentEnsemble:
     students: Students = Students()
     exits: Exits = Exits()
     accuracy: Accuracy = Accuracy()
+    rollout: ArtifactRollout = ArtifactRollout()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from phalanx_contract.limits import MAX_STUDENTS
-from phalanx_contract.plan import Adapter, ApiKey, Cut, Ensemble, Plan
+from phalanx_contract.plan import Adapter, ApiKey, Candidate, Cut, Ensemble, Plan
 from phalanx_operator.api.types import ServingPool, StudentEnsemble, TenantAdapter
 from phalanx_operator.decide.accept import Verdict
 from phalanx_operator.decide.policy import CutPolicy
-from phalanx_operator.decide.types import ExitsState, StudentsState
+from phalanx_operator.decide.types import ExitsState, RolloutState, Stage, StudentsState
 
 
 def cut_of(policy: CutPolicy, students: StudentsState, exits: ExitsState) -> Cut:
@@ -39,13 +39,15 @@ def compose_plan(
     verdicts: Mapping[str, Verdict],
     adapter_verdicts: Mapping[str, Verdict],
     cuts: Mapping[str, Cut],
+    rollouts: Mapping[str, RolloutState],
     api_keys: Mapping[str, ApiKey],
 ) -> Plan:
     """The plan. All mappings are by resource name; `api_keys` by the TenantAdapter's.
 
     Ensembles of other pools and whatever has no verdict that accepts it are left out; an ensemble without a cut gets
-    its spec's. An adapter that asks for an API key is left out as long as the key is not at hand: to serve it without
-    would open it to everyone. The order of the inputs does not matter.
+    its spec's, and one without a rollout serves what its spec names. An adapter that asks for an API key is left out as
+    long as the key is not at hand: to serve it without would open it to everyone. The order of the inputs does not
+    matter.
     """
     tenants: defaultdict[str, list[Adapter]] = defaultdict(list)
     for adapter in sorted(adapters, key=lambda each: each.meta.key.name):
@@ -59,13 +61,26 @@ def compose_plan(
         ensembles=tuple(
             Ensemble(
                 name=each.meta.key.name,
-                artifact=each.artifact,
+                artifact=_state(rollouts, each).serving or each.artifact,
                 cut=cuts.get(each.meta.key.name) or _spec_cut(each),
                 adapters=tuple(tenants[each.meta.key.name]),
+                candidate=_candidate(each, _state(rollouts, each)),
             )
             for each in sorted(kept, key=lambda each: each.meta.key.name)
         ),
     )
+
+
+def _state(rollouts: Mapping[str, RolloutState], ensemble: StudentEnsemble) -> RolloutState:
+    return rollouts.get(ensemble.meta.key.name) or RolloutState()
+
+
+def _candidate(ensemble: StudentEnsemble, state: RolloutState) -> Candidate | None:
+    """What may take the place of what serves; thresholds were measured on the ramps of that, so it has none."""
+    if state.candidate is None:
+        return None
+    share = ensemble.rollout.canary.weight if state.stage is Stage.CANARY else 0.0
+    return Candidate(artifact=state.candidate, cut=_spec_cut(ensemble), share=share)
 
 
 def _accepted(verdicts: Mapping[str, Verdict], name: str) -> bool:

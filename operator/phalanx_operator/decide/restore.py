@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from phalanx_operator.decide.types import ExitsState, StudentsState
+from phalanx_contract.plan import Artifact
+from phalanx_operator.api.units import seconds_of
+from phalanx_operator.decide.types import DecisionReason, ExitsState, Rejected, RolloutState, Stage, StudentsState
 
 
 def restore_students(status: Mapping[str, Any], *, now: float) -> StudentsState:
@@ -27,6 +29,45 @@ def restore_exits(status: Mapping[str, Any], *, now: float) -> ExitsState:
     return ExitsState(digest=_digest(status), thresholds=thresholds, raised_at=now if thresholds else None)
 
 
+def restore_rollout(status: Mapping[str, Any], *, planned: Artifact | None) -> RolloutState:
+    """Which artifact serves, and which may take its place; `planned` is what the pool's plan has, None for nothing.
+
+    A status that says nothing of it is one of an older release, or the plan was written and the status was not.
+    """
+    shown = status.get("rollout") or {}
+    serving = _artifact(shown.get("serving")) or planned
+    if serving is None:
+        return RolloutState()
+    candidate = _artifact(shown.get("candidate"))
+    stage = Stage(shown.get("stage") or Stage.SERVING)
+    lost = candidate is None and stage in (Stage.WARMING, Stage.CANARY)
+    return RolloutState(
+        serving=serving,
+        students=(shown.get("serving") or {}).get("students") or 0,
+        candidate=candidate,
+        stage=Stage.SERVING if lost else stage,
+        since=seconds_of(shown.get("since") or "") or 0.0,
+        rejected=_rejected(shown.get("rejected")),
+    )
+
+
+def _rejected(shown: Mapping[str, Any] | None) -> Rejected | None:
+    artifact = _artifact(shown)
+    if artifact is None or shown is None:
+        return None
+    return Rejected(
+        artifact=artifact,
+        generation=shown["generation"],
+        reason=DecisionReason(shown["reason"]),
+        message=shown["message"],
+    )
+
+
+def _artifact(shown: Mapping[str, Any] | None) -> Artifact | None:
+    return Artifact(uri=shown["uri"], digest=shown["digest"]) if shown else None
+
+
 def _digest(status: Mapping[str, Any]) -> str:
-    digest: str = (status.get("artifact") or {}).get("wanted") or ""
+    serving = (status.get("rollout") or {}).get("serving") or {}
+    digest: str = serving.get("digest") or (status.get("artifact") or {}).get("wanted") or ""
     return digest

@@ -14,9 +14,20 @@ from phalanx_contract.worker import LoadState
 from phalanx_operator.api.issues import SpecError
 from phalanx_operator.api.types import Manifest, Meta, ServingPool, StudentEnsemble, TenantAdapter
 from phalanx_operator.decide.accept import Verdict, refused
+from phalanx_operator.decide.candidate import Sight
 from phalanx_operator.decide.conditions import Finding, accepted, applied, merge_conditions, ready, shorten
 from phalanx_operator.decide.loaded import adapter_in, ensemble_in, loaded, same_adapter, same_ensemble, served
-from phalanx_operator.decide.types import Action, Decision, ExitsState, Observation, ReplicasState, StudentsState
+from phalanx_operator.decide.rolledout import rolled_out, rollout_status, serving_digest
+from phalanx_operator.decide.types import (
+    Action,
+    Decision,
+    DecisionReason,
+    ExitsState,
+    Observation,
+    ReplicasState,
+    RolloutState,
+    StudentsState,
+)
 from phalanx_operator.decide.view import PoolView, facts_of, report_of
 from phalanx_operator.decide.workers import available, elsewhere, metrics_available, plan_served
 
@@ -72,22 +83,25 @@ def ensemble_status(
     cut: Cut,
     students: Decision[StudentsState],
     exits: Decision[ExitsState],
+    rollout: Decision[RolloutState],
+    sight: Sight,
+    since: str,
     previous: Mapping[str, Any],
     now: str,
 ) -> Manifest:
-    """The status of an accepted StudentEnsemble."""
-    name, digest = ensemble.meta.key.name, ensemble.artifact.digest
+    """The status of an accepted StudentEnsemble; `since` is when the rollout's stage began, ISO 8601 as `now`."""
+    name, digest = ensemble.meta.key.name, serving_digest(ensemble, rollout.state)
     findings = [
         accepted(Verdict()),
-        loaded(view, lambda worker: ensemble_in(worker, name, digest)),
+        rolled_out(view, name, rollout.state, digest=digest),
         served(view, lambda worker: same_ensemble(view, worker, name)),
     ]
     summary = ready(findings, reason=Reason.SERVING, message="all ready workers serve it as its spec says")
     status = _status(ensemble.meta, previous, [summary, *findings], now)
     return status | {
-        "students": _students(ensemble, view, cut, students.state),
+        "students": _students(name, digest, view, cut, students.state),
         "thresholds": list(cut.thresholds),
-        "artifact": _artifact(ensemble, view),
+        "artifact": _artifact(ensemble, digest, view),
         "workers": {
             "ready": sum(
                 same_ensemble(view, worker, name) and ensemble_in(worker, name, digest).state is LoadState.SERVING
@@ -97,6 +111,8 @@ def ensemble_status(
         },
         "decision": decision_status(students, previous=previous.get("decision"), now=now),
         "exitsDecision": decision_status(exits, previous=previous.get("exitsDecision"), now=now),
+        "rollout": rollout_status(rollout.state, sight, ensemble.rollout.canary, since=since),
+        "rolloutDecision": _rollout_decision(rollout, previous.get("rolloutDecision"), now),
     }
 
 
@@ -130,10 +146,20 @@ def decision_status(decision: Decision[Any], *, previous: Mapping[str, Any] | No
         "message": shorten(decision.message),
         "time": now,
     }
-    moves = decision.action in (Action.RAISE, Action.LOWER)
+    moves = decision.action not in (Action.STAY, Action.HOLD)
     if not moves and previous and all(previous.get(key) == shown[key] for key in ("action", "reason")):
         return {**shown, "time": previous.get("time", now)} if decision.action is Action.HOLD else dict(previous)
     return shown
+
+
+def _rollout_decision(rollout: Decision[RolloutState], previous: Mapping[str, Any] | None, now: str) -> Manifest:
+    """Why an artifact serves, or was rolled back, stays to be read: that nothing has changed since says less."""
+    before, reason = previous or {}, rollout.reason
+    promoted = before.get("action") == Action.PROMOTE and reason is DecisionReason.ARTIFACT_CURRENT
+    back = before.get("action") == Action.ROLL_BACK and reason == before.get("reason")
+    if rollout.action is Action.STAY and (promoted or back):
+        return dict(before)
+    return decision_status(rollout, previous=previous, now=now)
 
 
 def _status(meta: Meta, previous: Mapping[str, Any], findings: Sequence[Finding], now: str) -> Manifest:
@@ -141,8 +167,8 @@ def _status(meta: Meta, previous: Mapping[str, Any], findings: Sequence[Finding]
     return {"observedGeneration": meta.generation, "conditions": conditions}
 
 
-def _students(ensemble: StudentEnsemble, view: PoolView, cut: Cut, state: StudentsState) -> Manifest:
-    facts = facts_of(view.workers, ensemble=ensemble.meta.key.name, digest=ensemble.artifact.digest)
+def _students(name: str, digest: str, view: PoolView, cut: Cut, state: StudentsState) -> Manifest:
+    facts = facts_of(view.workers, ensemble=name, digest=digest)
     shown: Manifest = {"floor": cut.students_floor, "lowered": state.lowered}
     if cut.students_ceiling is not None:
         shown["ceiling"] = cut.students_ceiling
@@ -151,14 +177,14 @@ def _students(ensemble: StudentEnsemble, view: PoolView, cut: Cut, state: Studen
     return shown
 
 
-def _artifact(ensemble: StudentEnsemble, view: PoolView) -> Manifest:
+def _artifact(ensemble: StudentEnsemble, digest: str, view: PoolView) -> Manifest:
     reports = [report for worker in view.workers if (report := report_of(worker, ensemble.meta.key.name))]
     digests = {report.digest for report in reports}
     shown: Manifest = {"wanted": ensemble.artifact.digest}
     # Left out rather than empty: some old API servers take an empty text for null and refuse the status.
     if len(digests) == 1 and "" not in digests:
         shown["digest"] = digests.pop()
-    known = next((report for report in reports if report.digest == ensemble.artifact.digest and report.rows), None)
+    known = next((report for report in reports if report.digest == digest and report.rows), None)
     if known is not None:
         shown |= {"rows": known.rows, "ramps": known.ramps, "classes": known.classes}
     return shown

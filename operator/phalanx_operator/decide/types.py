@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from phalanx_contract.conditions import Reason
+from phalanx_contract.plan import Artifact
 from phalanx_contract.worker import WorkerStatus
 
 
@@ -20,6 +21,12 @@ class Action(enum.StrEnum):
     """The data were read and call for no change."""
     HOLD = "Hold"
     """The data do not allow a decision; what was decided before stays in force."""
+    START = "Start"
+    """A new artifact begins to be loaded, or to answer."""
+    PROMOTE = "Promote"
+    """It serves from now on."""
+    ROLL_BACK = "RollBack"
+    """It is let go, and what served before goes on."""
 
 
 class DecisionReason(enum.StrEnum):
@@ -49,6 +56,20 @@ class DecisionReason(enum.StrEnum):
     EXITS_TOO_FEW_SAMPLES = "TooFewSamples"
     EXITS_WITHIN_BUDGET = "WithinAccuracyBudget"
     EXITS_OVER_BUDGET = "OverAccuracyBudget"
+    FIRST_ARTIFACT = "FirstArtifact"
+    ARTIFACT_CURRENT = "ArtifactCurrent"
+    NEW_ARTIFACT = "NewArtifact"
+    SPEC_CHANGED = "SpecChanged"
+    REPORTS_MISSING = "ReportsMissing"
+    CANDIDATE_WARMING = "CandidateWarming"
+    CANDIDATE_WARM = "CandidateWarm"
+    CANDIDATE_FAILED = "CandidateFailed"
+    CANDIDATE_STUCK = "CandidateStuck"
+    CANARY_RUNNING = "CanaryRunning"
+    CANARY_AGREES = "CanaryAgrees"
+    CANARY_DISAGREES = "CanaryDisagrees"
+    CANARY_SLOW = "CanarySlow"
+    CANARY_INCONCLUSIVE = "CanaryInconclusive"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -162,6 +183,47 @@ class ExitsState:
     digest: str = ""
     thresholds: tuple[float, ...] = ()
     raised_at: float | None = None
+
+
+class Stage(enum.StrEnum):
+    """Where an ensemble's artifact is on its way."""
+
+    SERVING = "Serving"
+    """The one that the spec names serves."""
+    WARMING = "Warming"
+    """Workers load it beside the one that serves."""
+    CANARY = "Canary"
+    """It answers some of the requests."""
+    ROLLED_BACK = "RolledBack"
+    """It was let go; what served before goes on."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rejected:
+    """An artifact that was rolled back, which generation of the spec named it, and why it was."""
+
+    artifact: Artifact
+    generation: int
+    reason: DecisionReason
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RolloutState:
+    """What was decided of an ensemble's artifact.
+
+    serving: what the plan has in the ensemble's place; None before the first.
+    students: how many that has; 0 until a worker serves it.
+    candidate: what may take that place.
+    since: when the stage began, in the clock of `now`.
+    """
+
+    serving: Artifact | None = None
+    students: int = 0
+    candidate: Artifact | None = None
+    stage: Stage = Stage.SERVING
+    since: float = 0.0
+    rejected: Rejected | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

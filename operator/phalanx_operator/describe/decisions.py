@@ -9,7 +9,15 @@ from phalanx_operator.decide.types import DecisionReason
 from phalanx_operator.describe.nextsteps import DECISIONS
 from phalanx_operator.describe.reading import ago
 
-_WORDS: Final = {"Raise": "raised", "Lower": "lowered", "Stay": "left as it was", "Hold": "held, for want of facts"}
+_WORDS: Final = {
+    "Raise": "raised",
+    "Lower": "lowered",
+    "Stay": "left as it was",
+    "Hold": "held, for want of facts",
+    "Start": "started",
+    "Promote": "promoted",
+    "RollBack": "rolled back",
+}
 RECOMMENDED: Final = "recommended only, not applied: "
 """How the message of a decision begins that a recommendOnly pool did not carry out."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from phalanx_contract.conditions import ConditionType
 from phalanx_operator.api.types import Manifest
@@ -19,6 +20,8 @@ from phalanx_operator.describe.reading import (
     title_of,
 )
 
+_DECISIONS: Final = ("decision", "exitsDecision", "rolloutDecision")
+
 
 def explain(ensemble: Manifest, pool: Manifest | None, *, now: float) -> list[Line]:
     """What is in force, why, what bounds it, and what to do next. `pool` None: it names one that does not exist."""
@@ -27,6 +30,7 @@ def explain(ensemble: Manifest, pool: Manifest | None, *, now: float) -> list[Li
         *_section("Students", _students(ensemble, now)),
         *_section("Accuracy", _accuracy(ensemble)),
         *_section("Exits", _exits(ensemble, now)),
+        *_section("Artifact", _artifact(ensemble, now)),
         *_section("Workers", _workers(ensemble, pool, now)),
         *_section("Conditions", _conditions(ensemble, now)),
         *_section("Next", _next(ensemble, pool)),
@@ -86,6 +90,27 @@ def _exits(ensemble: Manifest, now: float) -> Iterator[Line]:
         yield Line(f"Last decision: {sentence(status.get('exitsDecision') or {}, now)}.")
 
 
+def _artifact(ensemble: Manifest, now: float) -> Iterator[Line]:
+    status = status_of(ensemble)
+    rollout = status.get("rollout") or {}
+    if not rollout:
+        yield Line("Nothing was decided yet.")
+        return
+    serving, candidate = _short(rollout.get("serving")), rollout.get("candidate")
+    yield Line(f"{serving} serves. Stage {rollout['stage']}, for {ago(rollout.get('since', ''), now)}.")
+    if candidate:
+        held = f"{rollout.get('warm', 0)} of {rollout.get('workers', 0)} workers hold it"
+        compared = f", {rollout['comparedPercent']}% of the texts are compared" if "comparedPercent" in rollout else ""
+        yield Line(f"{_short(candidate)} may take its place: {held}{compared}.", Tone.WARNING)
+    if "rejected" in rollout:
+        yield Line(f"{_short(rollout['rejected'])} was rolled back.", Tone.BAD)
+    yield Line(f"Last decision: {sentence(status.get('rolloutDecision') or {}, now)}.")
+
+
+def _short(artifact: Manifest | None) -> str:
+    return str((artifact or {}).get("digest", "nothing")).removeprefix("sha256:")[:12]
+
+
 def _workers(ensemble: Manifest, pool: Manifest | None, now: float) -> Iterator[Line]:
     if pool is None:
         yield Line(f"There is no pool/{ensemble['spec'].get('pool')} in this namespace.", Tone.BAD)
@@ -118,7 +143,7 @@ def _next(ensemble: Manifest, pool: Manifest | None) -> Iterator[Line]:
     """Steps for what fails, then for what was decided; one line each, none twice."""
     objects = [ensemble] if pool is None else [ensemble, pool]
     steps = [f"{each.reason}: {each.step or each.message}" for obj in objects for each in failing(obj)]
-    decisions = [(status_of(obj).get(field) or {}) for obj in objects for field in ("decision", "exitsDecision")]
+    decisions = [(status_of(obj).get(field) or {}) for obj in objects for field in _DECISIONS]
     steps += [f"{each['reason']}: {step}" for each in decisions if each and (step := step_of(each))]
     if not steps:
         yield Line("Nothing needs to be done.", Tone.GOOD)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import calendar
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from phalanx_contract.conditions import ConditionStatus, ConditionType, Reason
 from phalanx_operator.api.types import Key, Manifest
+from phalanx_operator.api.units import seconds_of
 from phalanx_operator.describe.nextsteps import CONDITIONS
 
 SHORT: Final = {"ServingPool": "pool", "StudentEnsemble": "ens", "TenantAdapter": "ta"}
 """The kinds as people type them."""
-_TIME: Final = re.compile(r"(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)")
 _UNITS: Final = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 
 
@@ -96,12 +94,6 @@ def outdated(obj: Manifest) -> bool:
 def failing(obj: Manifest) -> list[Condition]:
     """The conditions that do not hold, without the summary of them."""
     return [each for each in conditions_of(obj) if not each.holds and each.type != ConditionType.READY]
-
-
-def seconds_of(time: str) -> float | None:
-    """An API server's time in seconds since 1970; None if it is none."""
-    match = _TIME.match(time or "")
-    return None if match is None else float(calendar.timegm(tuple(map(int, match.groups()))))
 
 
 def ago(time: str, now: float) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 
 from phalanx_contract.plan import Plan, PlanHash
 from phalanx_operator.api.types import Manifest
-from phalanx_operator.decide.types import ExitsState, Observation, ReplicasState, StudentsState
+from phalanx_operator.decide.types import ExitsState, Observation, ReplicasState, RolloutState, StudentsState
 from phalanx_operator.decide.view import PoolView
 from phalanx_operator.observe.scrape import Scraper
 from phalanx_operator.observe.store import Ref
@@ -80,6 +80,7 @@ class PoolMemory:
     kept: Kept = field(default_factory=Kept)
 
     ensembles: dict[str, EnsembleMemory] = field(default_factory=dict)
+    rollouts: dict[str, RolloutState] = field(default_factory=dict)
     replicas: ReplicasState = field(default_factory=ReplicasState)
     applied: dict[Ref, Applied] = field(default_factory=dict)
     refused: dict[Ref, Refusal] = field(default_factory=dict)

@@ -34,6 +34,7 @@ from phalanx_operator.reconcile.ports import Clock, Cluster
 from phalanx_operator.reconcile.replicas import decide_count, written
 from phalanx_operator.reconcile.reporting import publish
 from phalanx_operator.reconcile.resume import served_plan
+from phalanx_operator.reconcile.rolling import Rolled, as_served, decide_rollouts, remember_rollouts
 from phalanx_operator.reconcile.statuses import Round, reports, reports_of_bad_pool
 from phalanx_operator.reconcile.workers import worker_views
 from phalanx_operator.reconcile.writing import touch_pods, write_children
@@ -42,6 +43,8 @@ logger = logging.getLogger(__name__)
 
 UNSETTLED_S: Final = 1.0
 """How soon to look again while workers start or do not serve the current plan yet."""
+ROLLING_S: Final = 10.0
+"""How soon to look again while a new artifact is on its way: it has a deadline."""
 QUIET_S: Final = 60.0
 """How soon to look again where no worker could answer: an event comes first if one starts."""
 GONE_S: Final = 3600.0
@@ -79,7 +82,9 @@ class Reconciler:
             return GONE_S
         view = await self._serve(gathered, accepted, accepted.pool, api_keys, memory)
         refused_s = [max(UNSETTLED_S, each.due_s(now=self._clock())) for each in memory.refused.values()]
-        return min([_next_s(view, targets(gathered.pods), accepted.pool.metrics.interval_s), *refused_s])
+        rolling_s = [ROLLING_S] if any(each.candidate for each in memory.rollouts.values()) else []
+        soon = _next_s(view, targets(gathered.pods), accepted.pool.metrics.interval_s)
+        return min([soon, *refused_s, *rolling_s])
 
     async def _serve(
         self,
@@ -94,16 +99,21 @@ class Reconciler:
         addresses = targets(gathered.pods)
         observation = await observe(self._cluster, self._session, pool, addresses, memory, now=self._clock())
         now = self._clock()
+        planned = _planned(gathered, memory)
         remember(gathered.ensembles, memory, now=now)
-        decided = decide_cuts(pool, accepted.served, workers, observation, memory, now=now)
-        plan = _compose(pool, accepted, decided, keys.by_adapter(list(accepted.adapters.values()), api_keys), memory)
+        remember_rollouts(gathered.ensembles, planned[1] if planned else None, memory)
+        rolled = decide_rollouts(pool, accepted.served, workers, memory, now=now)
+        served = [as_served(each, rolled[each.meta.key.name].state) for each in accepted.served]
+        decided = decide_cuts(pool, served, workers, observation, memory, now=now)
+        tenants = keys.by_adapter(list(accepted.adapters.values()), api_keys)
+        plan = _compose(pool, accepted, decided, rolled, tenants, memory)
         deployment = gathered.child("Deployment", pool.meta.key.name)
         replicas = decide_count(pool, deployment, workers, decided, observation, memory, now=now)
         view = await self._act(gathered, pool, plan, replicas, workers, memory)
         # Tenants are many, and what is said of them follows from these alone.
         told = (view, accepted.adapters, accepted.adapter_verdicts, gathered.adapters)
         refusals = [each.text for each in memory.refused.values() if each.lasts]
-        done = Round(gathered, accepted, view, decided, replicas, observation, now, refusals)
+        done = Round(gathered, accepted, view, decided, rolled, replicas, observation, now, refusals)
         await publish(self._cluster, reports(done, adapters=told != memory.kept.told))
         memory.kept.told = told
         return view
@@ -124,8 +134,7 @@ class Reconciler:
         """Deliver the plan, unless the pool is paused: then the one that is there stays the current one."""
         kept = memory.kept
         plan_hash, files = kept.packed.of((plan,), lambda: pack(plan))
-        config_maps = [child for child in gathered.children if child["kind"] == "ConfigMap"]
-        served = kept.served.of(config_maps, lambda: served_plan(config_maps))
+        served = _planned(gathered, memory)
         if served is not None:
             memory.keep(*served)
         if pool.paused:
@@ -150,18 +159,26 @@ class Reconciler:
         return build_pool(pool, plan_files=files, plan_hash=plan_hash, replicas=count, versions=self._versions)
 
 
+def _planned(gathered: Gathered, memory: PoolMemory) -> tuple[PlanHash, Plan] | None:
+    """The plan that is in the pool's ConfigMaps."""
+    config_maps = [child for child in gathered.children if child["kind"] == "ConfigMap"]
+    return memory.kept.served.of(config_maps, lambda: served_plan(config_maps))
+
+
 def _compose(
     pool: ServingPool,
     accepted: Accepted,
     decided: Mapping[str, Decided],
+    rolled: Mapping[str, Rolled],
     api_keys: Mapping[str, ApiKey],
     memory: PoolMemory,
 ) -> Plan:
+    rollouts = {name: each.state for name, each in rolled.items()}
     cuts = {name: each.cut for name, each in decided.items()}
     ensembles, adapters = accepted.ensembles, accepted.adapters
     verdicts, adapter_verdicts = accepted.verdicts, accepted.adapter_verdicts
     return memory.kept.plan.of(
-        (pool, ensembles, adapters, verdicts, adapter_verdicts, cuts, api_keys),
+        (pool, ensembles, adapters, verdicts, adapter_verdicts, cuts, rollouts, api_keys),
         lambda: compose_plan(
             pool,
             ensembles=ensembles.values(),
@@ -169,6 +186,7 @@ def _compose(
             verdicts=verdicts,
             adapter_verdicts=adapter_verdicts,
             cuts=cuts,
+            rollouts=rollouts,
             api_keys=api_keys,
         ),
     )

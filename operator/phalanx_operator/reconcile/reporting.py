@@ -21,11 +21,25 @@ Moves = Mapping[Action, str]
 """What is done by the decisions that move something."""
 
 STUDENTS: Final[Moves] = {Action.RAISE: "AddStudents", Action.LOWER: "DropStudents"}
+ROLLOUT: Final[Moves] = {
+    Action.START: "StartRollout",
+    Action.PROMOTE: "PromoteArtifact",
+    Action.ROLL_BACK: "RollBackArtifact",
+}
 EXITS: Final[Moves] = {Action.RAISE: "RaiseThresholds", Action.LOWER: "LowerThresholds"}
 REPLICAS: Final[Moves] = {Action.RAISE: "AddWorkers", Action.LOWER: "RemoveWorkers"}
 
 
-_PASSING: Final = frozenset({Reason.LOADING, Reason.WORKERS_STARTING, Reason.NO_WORKERS, Reason.POOL_NOT_AVAILABLE})
+_PASSING: Final = frozenset(
+    {
+        Reason.LOADING,
+        Reason.WORKERS_STARTING,
+        Reason.NO_WORKERS,
+        Reason.POOL_NOT_AVAILABLE,
+        Reason.ROLLING_OUT,
+        Reason.ROLLED_BACK,
+    }
+)
 
 
 class Report:
@@ -76,7 +90,9 @@ def moves(*decisions: tuple[Decision[Any], Moves]) -> Iterator[Note]:
     for decision, actions in decisions:
         if decision.action in actions:
             tally.DECISIONS.labels(action=actions[decision.action], reason=str(decision.reason)).inc()
-            yield Note(reason=str(decision.reason), action=actions[decision.action], text=decision.message)
+            back = decision.action is Action.ROLL_BACK
+            reason, action = str(decision.reason), actions[decision.action]
+            yield Note(reason=reason, action=action, text=decision.message, warning=back)
 
 
 def turns(before: Manifest, after: Manifest) -> Iterator[Note]:

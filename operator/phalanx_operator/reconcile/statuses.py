@@ -16,7 +16,8 @@ from phalanx_operator.reconcile.accepting import Accepted
 from phalanx_operator.reconcile.deciding import Decided
 from phalanx_operator.reconcile.gather import Gathered
 from phalanx_operator.reconcile.orphans import iso
-from phalanx_operator.reconcile.reporting import EXITS, REPLICAS, STUDENTS, Report, moves
+from phalanx_operator.reconcile.reporting import EXITS, REPLICAS, ROLLOUT, STUDENTS, Report, moves
+from phalanx_operator.reconcile.rolling import Rolled
 
 Written = Callable[[Manifest], Report]
 
@@ -29,6 +30,7 @@ class Round:
     accepted: Accepted
     view: PoolView
     decided: Mapping[str, Decided]
+    rolled: Mapping[str, Rolled]
     replicas: Decision[ReplicasState]
     observation: Observation
     now: float
@@ -60,7 +62,10 @@ def _each(objects: list[Manifest], verdicts: Mapping[str, Verdict], written: Wri
 
 
 def _refused(obj: Manifest, verdict: Verdict, now: float) -> Report:
-    return Report(obj, refused_status(parse_meta(obj), verdict, previous=_status(obj), now=iso(now)))
+    before = _status(obj)
+    status = refused_status(parse_meta(obj), verdict, previous=before, now=iso(now))
+    # Which artifact serves has to be known when the spec is mended.
+    return Report(obj, status | {key: before[key] for key in ("rollout",) if key in before})
 
 
 def _pool(done: Round) -> Report:
@@ -83,18 +88,22 @@ def _pool(done: Round) -> Report:
 
 def _ensemble(done: Round, obj: Manifest) -> Report:
     name = obj["metadata"]["name"]
-    decided, pool = done.decided[name], done.accepted.pool
+    decided, rolled, pool = done.decided[name], done.rolled[name], done.accepted.pool
     status = ensemble_status(
         done.accepted.ensembles[name],
         view=done.view,
         cut=decided.cut,
         students=decided.students,
         exits=decided.exits,
+        rollout=rolled.decision,
+        sight=rolled.sight,
+        since=iso(rolled.state.since),
         previous=_status(obj),
         now=iso(done.now),
     )
     applied = pool is not None and not pool.recommend_only
-    return Report(obj, status, moves((decided.students, STUDENTS), (decided.exits, EXITS)) if applied else ())
+    cuts = ((decided.students, STUDENTS), (decided.exits, EXITS)) if applied else ()
+    return Report(obj, status, moves((rolled.decision, ROLLOUT), *cuts))
 
 
 def _adapter(done: Round, obj: Manifest) -> Report:

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from phalanx_contract.conditions import Reason
 from phalanx_contract.limits import MAX_ENSEMBLES
-from phalanx_contract.plan import ApiKey, Cut, hash_plan
+from phalanx_contract.plan import ApiKey, Artifact, Candidate, Cut, hash_plan
 from phalanx_operator.api.issues import SpecError, SpecIssue
 from phalanx_operator.api.parse import parse_adapter, parse_ensemble, parse_pool
 from phalanx_operator.api.types import Accuracy, Students
 from phalanx_operator.decide.accept import VALID, Verdict, judge_adapters, judge_ensembles, judge_pool, refused
 from phalanx_operator.decide.plan import compose_plan, cut_of
 from phalanx_operator.decide.policy import CutPolicy
-from phalanx_operator.decide.types import ExitsState, StudentsState
+from phalanx_operator.decide.types import ExitsState, RolloutState, Stage, StudentsState
 from tests.operator import objects
 from tests.operator.objects import DIGEST
 
@@ -31,7 +31,7 @@ def tenant(name: str, **spec):
     return parse_adapter(objects.adapter(name, **spec))
 
 
-def plan(ensembles, adapters=(), *, verdicts=None, adapter_verdicts=None, cuts=None, api_keys=None):
+def plan(ensembles, adapters=(), *, verdicts=None, adapter_verdicts=None, cuts=None, rollouts=None, api_keys=None):
     every = {each.meta.key.name: VALID for each in ensembles}
     tenants = {each.meta.key.name: VALID for each in adapters}
     return compose_plan(
@@ -41,6 +41,7 @@ def plan(ensembles, adapters=(), *, verdicts=None, adapter_verdicts=None, cuts=N
         verdicts=every if verdicts is None else verdicts,
         adapter_verdicts=tenants if adapter_verdicts is None else adapter_verdicts,
         cuts=cuts or {},
+        rollouts=rollouts or {},
         api_keys=api_keys or {},
     )
 
@@ -96,6 +97,21 @@ def test_a_cut_takes_nothing_from_decisions_about_another_artifact():
         policy, StudentsState(digest=DIGEST, floor=2, ceiling=3), ExitsState(digest=DIGEST, thresholds=(0.5,))
     )
     assert same == Cut(students_ceiling=3, burst_loss=policy.accuracy.burst_loss, thresholds=(0.5,))
+
+
+def test_what_serves_stays_in_the_plan_beside_a_candidate_that_has_its_share_in_a_canary_alone():
+    old = Artifact(uri="file:///models/old", digest="sha256:" + "b" * 64)
+    new = model("a", students={"min": 2}, rollout={"canary": {"weightPercent": 10}})
+    for stage, share in ((Stage.WARMING, 0.0), (Stage.CANARY, 0.1)):
+        state = RolloutState(serving=old, candidate=new.artifact, stage=stage)
+        (made,) = plan([new], rollouts={"a": state}, cuts={"a": Cut(thresholds=(0.1,))}).ensembles
+        assert made.artifact == old
+        assert made.candidate == Candidate(
+            artifact=new.artifact, cut=Cut(students_floor=2, burst_loss=0.03), share=share
+        ), "thresholds were measured on the ramps of the other"
+    rolled_back = RolloutState(serving=old, stage=Stage.ROLLED_BACK)
+    (made,) = plan([new], rollouts={"a": rolled_back}).ensembles
+    assert (made.artifact, made.candidate) == (old, None)
 
 
 def test_the_workers_floor_is_the_specs_and_the_budget_keeps_them_from_staying_there():

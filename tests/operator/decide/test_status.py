@@ -15,6 +15,7 @@ from phalanx_operator.api.issues import SpecError, SpecIssue
 from phalanx_operator.api.parse import parse_adapter, parse_ensemble, parse_meta, parse_pool
 from phalanx_operator.api.schema.crd import object_schema
 from phalanx_operator.decide.accept import VALID
+from phalanx_operator.decide.candidate import Sight
 from phalanx_operator.decide.plan import compose_plan
 from phalanx_operator.decide.restore import restore_exits, restore_students
 from phalanx_operator.decide.status import adapter_status, decision_status, ensemble_status, pool_status, refused_status
@@ -25,6 +26,7 @@ from phalanx_operator.decide.types import (
     ExitsState,
     Missed,
     Observation,
+    RolloutState,
     StudentsState,
     WorkerView,
 )
@@ -48,6 +50,7 @@ def plan(cut: Cut | None = None, *, tenants=(TENANT,)) -> Plan:
         verdicts={"sentiment": VALID},
         adapter_verdicts={each.meta.key.name: VALID for each in tenants},
         cuts={"sentiment": cut} if cut else {},
+        rollouts={},
         api_keys={},
     )
 
@@ -94,13 +97,21 @@ def stay(state: Any) -> Decision[Any]:
     return Decision(state=state, action=Action.STAY, reason=DecisionReason.AT_CEILING, message="all")
 
 
-def ensemble(seen: PoolView, *, previous=None, now=NOW, state: StudentsState | None = None) -> dict[str, Any]:
+SETTLED = stay(RolloutState(serving=MODEL.artifact, students=4))
+
+
+def ensemble(
+    seen: PoolView, *, previous=None, now=NOW, state: StudentsState | None = None, rollout=SETTLED
+) -> dict[str, Any]:
     return ensemble_status(
         MODEL,
         view=seen,
         cut=seen.current.ensembles["sentiment"].cut,
         students=stay(state or StudentsState(digest=DIGEST)),
         exits=stay(ExitsState(digest=DIGEST)),
+        rollout=rollout,
+        sight=Sight.of(seen.workers, "sentiment", wanted=MODEL.artifact, serving=rollout.state.serving),
+        since=NOW,
         previous=previous or {},
         now=now,
     )

@@ -68,6 +68,38 @@ def cut_ensemble(**spec: Any) -> dict[str, Any]:
             "Lower", "Overloaded", "61200 tokens/s are 131% of the capacity with 4 students: from 4 down to 2 students"
         ),
         exitsDecision=decision("Stay", "WithinAccuracyBudget", "0.6% of 1% is spent", ago=320),
+        rollout={"stage": "Serving", "since": at(1800), "serving": artifact("a", students=4)},
+        rolloutDecision=decision(
+            "Promote",
+            "CanaryAgrees",
+            "aaaaaaaaaaaa takes the place of bbbbbbbbbbbb: it agrees on 97.2% of 400 texts (90.0% needed), and takes "
+            "1.04 times as long for the same requests (1.5 allowed)",
+            ago=1800,
+        ),
+    )
+
+
+def artifact(letter: str, **more: Any) -> dict[str, Any]:
+    return {"uri": f"s3://models/{letter}", "digest": f"sha256:{letter * 64}", **more}
+
+
+def rolled_back_ensemble() -> dict[str, Any]:
+    """Its new artifact cannot be loaded; the one before serves."""
+    message = (
+        "cccccccccccc is not warm after 600 s: 0 of 2 workers hold it warm; spec.artifact.uri: grid.safetensors: "
+        "was altered; upload the artifact again; aaaaaaaaaaaa goes on serving"
+    )
+    rejected = artifact("c", generation=2, reason="CandidateStuck", message=message)
+    return with_status(
+        ensemble("topics"),
+        condition("Ready", "False", "NotLoaded", f"RolledBack: spec.artifact: {message}", ago=240),
+        condition("Accepted", "True", "Valid", "the spec is valid"),
+        condition("Loaded", "False", "RolledBack", f"spec.artifact: {message}", ago=240),
+        students={"floor": 1, "available": 4},
+        workers={"ready": 2, "total": 2},
+        decision=decision("Stay", "AtCeiling", "all 4 students that are allowed may answer", ago=240),
+        rollout={"stage": "RolledBack", "since": at(240), "serving": artifact("a", students=4), "rejected": rejected},
+        rolloutDecision=decision("RollBack", "CandidateStuck", message, ago=240),
     )
 
 

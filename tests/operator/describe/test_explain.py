@@ -53,6 +53,15 @@ def test_an_ensemble_that_is_not_served_says_what_to_change_and_says_it_once():
     assert len(steps.splitlines()) == len(set(steps.splitlines()))
 
 
+def test_a_new_artifact_that_was_rolled_back_is_told_with_what_serves_and_what_to_do():
+    text = explained(scene.rolled_back_ensemble(), scene.busy_pool())
+    assert "aaaaaaaaaaaa serves. Stage RolledBack, for 4m." in text
+    assert "cccccccccccc was rolled back." in text
+    steps = text.partition("Next\n")[2]
+    assert "- RolledBack: do what the message says, then change the spec" in steps
+    assert "- CandidateStuck: do what the message says, or raise `spec.rollout.progressDeadlineSeconds`" in steps
+
+
 def test_before_the_first_look_nothing_breaks():
     new = {**ensemble(), "metadata": {"name": "new", "namespace": "ml", "generation": 1}}
     text = explained(new, None)

@@ -20,6 +20,7 @@ _VALUES: Final = {
     "row": ("0", "final"), "agrees": ("true", "false"), "state": ("used", "free"), "result": ("done", "failed"),
     "hash": ("sha256:1",), "kind": ("ServingPool",), "name": ("gpus",), "type": ("Ready",), "reason": ("NotLoaded",),
     "action": ("Lower",), "field": ("decision",), "verb": ("patch",), "resource": ("configmaps",),
+    "artifact": ("candidate", "serving"),
 }  # fmt: skip
 """Label values that occur; a label without one here is a test that has to be brought up to date."""
 _TARGET: Final = {"namespace": "ml", "pod": POD, "instance": "10.0.0.1:8080", "job": "workers"}

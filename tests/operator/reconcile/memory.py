@@ -7,6 +7,7 @@ import copy
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from phalanx_contract.plan import Artifact, candidate_name
 from phalanx_contract.wire import unpack
 from phalanx_operator.api.types import Key, Manifest
 from phalanx_operator.errors import ClusterError
@@ -34,6 +35,10 @@ class MemoryCluster:
         self.writes: list[str] = []
         self.touched: dict[str, str] = {}
         self.notes: list[tuple[str, Note]] = []
+        self.broken: dict[str, str] = {}
+        """Why workers cannot load an artifact, by digest."""
+        self.compared: dict[str, float] = {}
+        """What the answers of candidates are worth."""
         self.refuse: set[str] = set()
         self.deny: set[str] = set()
         for obj in objects:
@@ -69,12 +74,13 @@ class MemoryCluster:
         plan_hash, plan = unpack(_files(self.live.all_of("ConfigMap")))
         for worker in self.workers:
             ensembles = [
-                {
-                    "name": each.name, "wanted_digest": each.artifact.digest, "digest": each.artifact.digest,
-                    "state": "Serving", "students": 3, "rows": 2, "ramps": 1, "agreement": [0.98, 0.99, 1.0],
-                }
+                _report(name, artifact, self.broken.get(artifact.digest, ""), self.compared)
                 for each in plan.ensembles
-            ]  # fmt: skip
+                for name, artifact in [
+                    (each.name, each.artifact),
+                    *([(candidate_name(each.name), each.candidate.artifact)] if each.candidate else []),
+                ]
+            ]
             worker.status = {"plan": plan_hash, "ready": True, "ensembles": ensembles}
 
     async def children(self, pool: Key) -> list[Manifest]:
@@ -125,6 +131,15 @@ class MemoryCluster:
         if kind in self.refuse:
             raise ClusterError(f"{what}: refused")
         self.writes.append(what)
+
+
+def _report(name: str, artifact: Artifact, reason: str, compared: dict[str, float]) -> dict[str, Any]:
+    """A worker's on one artifact."""
+    report = {"name": name, "wanted_digest": artifact.digest, "state": "Serving", "compared": compared or None}
+    if reason:
+        return report | {"state": "Failed", "reason": reason, "message": "a file is not what it should be"}
+    facts = {"students": 3, "rows": 2, "ramps": 1, "agreement": [0.98, 0.99, 1.0]}
+    return report | facts | {"digest": artifact.digest}
 
 
 def _pod(worker: FakeWorker, plan: str | None) -> Manifest:

@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import torch
 
-from phalanx_contract.worker import LoadReason
+from phalanx_contract.worker import TRANSIENT, LoadReason
 from phalanx_grid import GridError
-
-TRANSIENT: Final = frozenset(
-    {
-        LoadReason.FETCH_FAILED,
-        LoadReason.ARTIFACT_NOT_FOUND,
-        LoadReason.ARTIFACT_CORRUPT,
-        LoadReason.OUT_OF_MEMORY,
-    }
-)
-"""Causes that may go away while the resource stays as it is: a store comes back, an upload is completed, memory is
-freed. They are tried again with back-off; all others wait for another plan."""
 
 
 class LoadFailure(Exception):

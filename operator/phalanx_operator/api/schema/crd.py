@@ -71,6 +71,7 @@ ENSEMBLE: Final = Kind(
         Column(name="Pool", path=".spec.pool", description="Where it is served."),
         Column(name="Floor", path=".status.students.floor", kind="integer", description="Fewest students."),
         Column(name="Ceiling", path=".status.students.ceiling", kind="integer", description="Most students."),
+        Column(name="Rollout", path=".status.rollout.stage", priority=1, description="Where a new artifact is."),
         Column(name="Decision", path=".status.decision.reason", priority=1, description="Latest decision's reason."),
         *_ready(),
     ),

@@ -24,8 +24,54 @@ def spec() -> Schema:
             ),
             "exits": _exits(),
             "accuracy": _accuracy(),
+            "rollout": _rollout(),
         },
         required=("pool", "artifact"),
+    )
+
+
+def _rollout() -> Schema:
+    return obj(
+        "How a new artifact takes the place of the one that serves: it is loaded beside it first, and one that fails "
+        "never takes it.",
+        {
+            "progressDeadlineSeconds": integer(
+                "Seconds in which all workers have to hold a new artifact; then it is let go.",
+                low=1,
+                high=86_400,
+                default=600,
+            ),
+            "canary": _canary(),
+        },
+        default={},
+    )
+
+
+def _canary() -> Schema:
+    return obj(
+        "Trial of a new artifact before it takes over: it answers some of the requests that name no tenant, and its "
+        "answers are held against those of the one that serves.",
+        {
+            "weightPercent": integer(
+                "Share of the requests that it answers. With 0 it takes over as soon as all workers hold it.",
+                low=0,
+                high=100,
+                default=0,
+            ),
+            "minAgreement": number(
+                "Share of the compared texts that both answer alike: the same label, or embeddings with a cosine of "
+                "0.95 or more.",
+                low=0,
+                high=1,
+                default=0.9,
+            ),
+            "minCompared": integer("Texts to compare, at least.", low=1, high=1_000_000, default=200),
+            "maxLatencyRatio": number(
+                "How many times as long it may take for the same requests.", low=0.1, high=100, default=1.5
+            ),
+            "seconds": integer("Seconds that the trial takes, at least.", low=0, high=86_400, default=300),
+        },
+        default={},
     )
 
 

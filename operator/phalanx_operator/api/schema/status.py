@@ -67,10 +67,46 @@ def ensemble() -> Schema:
                 },
             ),
             "workers": _workers("Workers that serve the ensemble as the plan has it."),
+            "rollout": _rollout(),
             "decision": _decision("The latest decision on students."),
             "exitsDecision": _decision("The latest decision on thresholds."),
+            "rolloutDecision": _decision("The latest decision on a new artifact."),
         }
     )
+
+
+def _rollout() -> Schema:
+    return obj(
+        "Where the artifact that the spec names is on its way; the operator goes on from here after a restart.",
+        {
+            "stage": string(
+                "Serving: it serves. Warming: workers load it beside the one that serves. Canary: it answers some of "
+                "the requests. RolledBack: it was let go, and what served before goes on.",
+                enum=("Serving", "Warming", "Canary", "RolledBack"),
+            ),
+            "since": {"description": "When the stage began.", **_TIME},
+            "serving": _artifact("What serves.", {"students": integer("How many it has.", low=0, high=MAX_STUDENTS)}),
+            "candidate": _artifact("What may take its place."),
+            "rejected": _artifact(
+                "What was rolled back. It is tried again when the spec changes.",
+                {
+                    "generation": integer("Generation of the spec that named it.", low=0, high=_MAX_INT64),
+                    "reason": string("Why, in one word.", length=(1, 64)),
+                    "message": string("Why, in a sentence with the numbers.", length=(0, MAX_MESSAGE)),
+                },
+            ),
+            "warm": integer("Workers that hold the candidate.", low=0, high=100_000),
+            "workers": integer("Workers that report.", low=0, high=100_000),
+            "comparedPercent": integer(
+                "Texts compared so far, as a share of those that are asked for, in steps of 10.", low=0, high=100
+            ),
+        },
+    )
+
+
+def _artifact(description: str, more: dict[str, Schema] | None = None) -> Schema:
+    uri = string("Where it lies.", length=(1, MAX_MESSAGE))
+    return obj(description, {"uri": uri, "digest": string("What it is.", length=(1, 71)), **(more or {})})
 
 
 def adapter() -> Schema:
@@ -107,7 +143,7 @@ def _decision(description: str) -> Schema:
     return obj(
         description,
         {
-            "action": string("What was done.", enum=("Raise", "Lower", "Stay", "Hold")),
+            "action": string("What was done.", enum=("Raise", "Lower", "Stay", "Hold", "Start", "Promote", "RollBack")),
             "reason": string("Why, in one word; docs/decisions.md explains each.", length=(1, 64)),
             "message": string("Why, in a sentence with the numbers.", length=(0, MAX_MESSAGE)),
             "time": {"description": "When this was first decided.", **_TIME},

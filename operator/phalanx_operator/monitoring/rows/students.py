@@ -70,4 +70,17 @@ PANELS: Final = (
             ),
         ),
     ),
+    Panel(
+        title="Texts compared with a new artifact",
+        description="Texts in a second that a candidate and the serving artifact both answered, by what came of it.",
+        unit="reqps",
+        queries=(Query(expr=rate_of(worker.CANDIDATE_TEXTS, "result"), legend=f"{{{{result}}}} {NAMED}"),),
+        stacked=True,
+    ),
+    Panel(
+        title="Time on the compared requests",
+        description="Seconds in a second that the candidate and the serving artifact took for the same requests.",
+        unit="s",
+        queries=(Query(expr=rate_of(worker.CANDIDATE_SECONDS, "artifact"), legend=f"{{{{artifact}}}} {NAMED}"),),
+    ),
 )

@@ -1,0 +1,73 @@
+"""The rollouts of one round. Pure but for the memory, which takes the new states."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from phalanx_contract.plan import Artifact, Plan
+from phalanx_operator.api.types import Manifest, ServingPool, StudentEnsemble
+from phalanx_operator.decide.candidate import Sight
+from phalanx_operator.decide.restore import restore_rollout
+from phalanx_operator.decide.rollout import RolloutPolicy, decide_rollout
+from phalanx_operator.decide.types import Decision, RolloutState, WorkerView
+from phalanx_operator.reconcile.memory import PoolMemory
+
+
+@dataclass(frozen=True, slots=True)
+class Rolled:
+    """What was decided on one ensemble's artifact, and what was seen of it."""
+
+    decision: Decision[RolloutState]
+    sight: Sight
+
+    @property
+    def state(self) -> RolloutState:
+        """The new state."""
+        return self.decision.state
+
+
+def remember_rollouts(ensembles: Sequence[Manifest], planned: Plan | None, memory: PoolMemory) -> None:
+    """Give every ensemble a state: from its status, or the plan that is there, where this operator has not seen it."""
+    names = {obj["metadata"]["name"] for obj in ensembles}
+    for gone in memory.rollouts.keys() - names:
+        del memory.rollouts[gone]
+    artifacts = _artifacts(planned)
+    for obj in ensembles:
+        name = obj["metadata"]["name"]
+        if name not in memory.rollouts:
+            memory.rollouts[name] = restore_rollout(obj.get("status") or {}, planned=artifacts.get(name))
+
+
+def decide_rollouts(
+    pool: ServingPool,
+    ensembles: Iterable[StudentEnsemble],
+    workers: Sequence[WorkerView],
+    memory: PoolMemory,
+    *,
+    now: float,
+) -> dict[str, Rolled]:
+    """The decisions on every ensemble, by name. The new states are kept in `memory`."""
+    rolled = {}
+    for ensemble in ensembles:
+        name = ensemble.meta.key.name
+        policy, before = RolloutPolicy.of(ensemble, paused=pool.paused), memory.rollouts[name]
+        sight = Sight.of(workers, name, wanted=policy.wanted, serving=before.serving)
+        decision = decide_rollout(policy=policy, sight=sight, state=before, now=now)
+        memory.rollouts[name] = decision.state
+        rolled[name] = Rolled(decision, sight)
+    return rolled
+
+
+def as_served(ensemble: StudentEnsemble, state: RolloutState) -> StudentEnsemble:
+    """The ensemble with the artifact that serves. More students than that has may be meant for the next one."""
+    if state.serving is None or state.serving == ensemble.artifact:
+        return ensemble
+    students = ensemble.students
+    if state.students:
+        students = replace(students, min=min(students.min, state.students))
+    return replace(ensemble, artifact=state.serving, students=students)
+
+
+def _artifacts(plan: Plan | None) -> Mapping[str, Artifact]:
+    return {each.name: each.artifact for each in plan.ensembles} if plan is not None else {}
