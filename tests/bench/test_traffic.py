@@ -31,6 +31,17 @@ def hang_up(writer: asyncio.StreamWriter) -> None:
     writer.close()
 
 
+def answer_once() -> Callable[[asyncio.StreamWriter], None]:
+    """The first request of each connection; at the second it hangs up."""
+    seen: set[asyncio.StreamWriter] = set()
+
+    def reply(writer: asyncio.StreamWriter) -> None:
+        (hang_up if writer in seen else answer(200))(writer)
+        seen.add(writer)
+
+    return reply
+
+
 def be_silent(writer: asyncio.StreamWriter) -> None:
     """The request stays open."""
 
@@ -84,6 +95,11 @@ async def test_every_request_has_the_end_that_the_server_gave_it(monkeypatch, re
     monkeypatch.setattr(module, "TIMEOUT_S", 0.5 if reply is be_silent else 20.0)
     async with worker(reply) as address:
         assert await ends({"pod": address}) == {end}
+
+
+async def test_what_a_kept_connection_loses_is_not_sent_again_unseen():
+    async with worker(answer_once()) as address:
+        assert await ends({"pod": address}) == {(Outcome.ANSWERED, 2), (Outcome.BROKEN, 0)}
 
 
 async def test_nobody_at_the_address_and_no_ready_worker_are_not_reached():

@@ -92,7 +92,7 @@ class Traffic:
 
     async def settle(self) -> None:
         """Wait until every request has an outcome."""
-        while any(each.outcome is Outcome.OPEN for each in self.sent[-_CONNECTIONS:]):
+        while any(each.outcome is Outcome.OPEN for each in self.sent):
             await asyncio.sleep(0.05)
 
     async def close(self) -> None:
@@ -117,7 +117,9 @@ class Traffic:
     def _client(self, address: str) -> Client:
         if address not in self._clients:
             target = Target(url=f"http://{address}", protocol="infer", model=self._model)
-            self._clients[address] = Client(target.address, secure=False, connections=_CONNECTIONS, done=self._done)
+            self._clients[address] = Client(
+                target.address, secure=False, connections=_CONNECTIONS, done=self._done, resend=False
+            )
             self._requests[address] = target.request(self._sample)
         return self._clients[address]
 

@@ -28,7 +28,11 @@ class Failure:
 
 
 class Client:
-    """Lives on one event loop. `done(ticket, outcome)` is called from within the loop's IO callbacks."""
+    """Lives on one event loop. `done(ticket, outcome)` is called from within the loop's IO callbacks.
+
+    A server may close a kept connection just as a request goes out on it. Such a request is sent once more, as HTTP
+    clients do, unless `resend` is false: then it is a failure like any other, and nothing that was sent goes uncounted.
+    """
 
     def __init__(
         self,
@@ -37,8 +41,10 @@ class Client:
         secure: bool,
         connections: int,
         done: Callable[[int, Response | Failure], None],
+        resend: bool = True,
     ) -> None:
         self._address, self._done = address, done
+        self._resend = resend
         self._tls = ssl.create_default_context() if secure else None
         self._most = connections
         self._free: list[Connection] = []
@@ -140,7 +146,7 @@ class Client:
             self._grow()
             return
         del self._busy[request.ticket]
-        if connection.stale and not request.again:
+        if self._resend and connection.stale and not request.again:
             # Not to a free connection: the server may have closed all of them.
             self.resent += 1
             self._waiting[request.ticket] = replace(request, again=True)
