@@ -31,6 +31,11 @@ def test_one_replica_is_the_default_and_a_rollout_brings_the_next_before_it_ends
         assert strategy == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
 
 
+def test_the_first_release_with_a_lease_waits_until_the_one_before_has_ended():
+    """Without a cluster to look into, an upgrade finds no Lease."""
+    assert deployment("--is-upgrade")["strategy"] == {"type": "Recreate"}
+
+
 @pytest.mark.parametrize(("values", "name"), ALL_VALUES)
 def test_replicas_are_told_of_the_lease_that_the_chart_makes_unheld(values, name):
     objects = render(*values)

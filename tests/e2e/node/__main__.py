@@ -8,10 +8,10 @@ import os
 import signal
 from pathlib import Path
 
-from phalanx_operator.local.runner import ProcessRunner
 from phalanx_operator.reconcile.backoff import Backoff
 from tests.binaries import REPOSITORY
 from tests.e2e.kube import Kube
+from tests.e2e.node.images import Images
 from tests.e2e.node.kubelet import Kubelet
 from tests.e2e.node.registration import heartbeat, register
 
@@ -33,10 +33,10 @@ async def _run(arguments: argparse.Namespace) -> None:
     # Programs of the tests are found from a pod's folder, too.
     environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPOSITORY), environ.get("PYTHONPATH", "")]))
     # A crash is part of the tests: do not wait as long for the next start as a kubelet does.
-    runner = ProcessRunner(arguments.root, backoff=Backoff(initial_s=0.5, max_s=5.0), environ=environ)
+    images = Images(arguments.root, backoff=Backoff(initial_s=0.5, max_s=5.0), environ=environ)
     async with Kube(arguments.kubeconfig) as kube:
         await register(kube, arguments.name, gpus=arguments.gpus)
-        kubelet = Kubelet(kube, runner, name=arguments.name)
+        kubelet = Kubelet(kube, images, name=arguments.name)
         tasks = [
             asyncio.create_task(heartbeat(kube, arguments.name, gpus=arguments.gpus)),
             asyncio.create_task(kubelet.run()),

@@ -6,16 +6,16 @@ import asyncio
 import itertools
 import traceback
 
-from phalanx_operator.local.runner import ProcessRunner
 from tests.e2e.kube import ApiError, Kube, Object
+from tests.e2e.node.images import Images
 from tests.e2e.node.pod import PodOnNode
 
 
 class Kubelet:
     """The pods of one node by uid."""
 
-    def __init__(self, kube: Kube, runner: ProcessRunner, *, name: str) -> None:
-        self._kube, self._runner = kube, runner
+    def __init__(self, kube: Kube, images: Images, *, name: str) -> None:
+        self._kube, self._images = kube, images
         self._path = f"/api/v1/pods?fieldSelector=spec.nodeName={name}"
         self._pods: dict[str, PodOnNode] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -53,7 +53,7 @@ class Kubelet:
         if uid in self._pods:
             self._pods[uid].show(pod)
             return
-        self._pods[uid] = PodOnNode(self._kube, self._runner, pod, ip=next(self._addresses))
+        self._pods[uid] = PodOnNode(self._kube, self._images, pod, ip=next(self._addresses))
         self._tasks[uid] = asyncio.create_task(self._attend(uid), name=f"pod {pod['metadata']['name']}")
 
     async def _attend(self, uid: str) -> None:

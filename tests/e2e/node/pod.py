@@ -9,11 +9,11 @@ from typing import Final
 
 from phalanx_operator.local.launch import LaunchError
 from phalanx_operator.local.podstatus import PodStatus, pod_status
-from phalanx_operator.local.runner import PodProcess, ProcessRunner
+from phalanx_operator.local.runner import PodProcess
 from phalanx_operator.local.volumes import VolumeError
 from tests.e2e.kube import ApiError, Kube, Object, UnreachableError
 from tests.e2e.node.contents import contents_of, service_account_files, wants_token, with_service_account
-from tests.e2e.node.images import with_program
+from tests.e2e.node.images import Images, PullError, with_program
 
 RESYNC_S: Final = 30.0
 """Volumes are read anew this often, and at once when the pod object changes. A kubelet takes about a minute,
@@ -24,8 +24,8 @@ _RETRY_S: Final = 0.5
 class PodOnNode:
     """Runs as one task; `show` gives it the newest pod object."""
 
-    def __init__(self, kube: Kube, runner: ProcessRunner, pod: Object, *, ip: str) -> None:
-        self._kube, self._runner = kube, runner
+    def __init__(self, kube: Kube, images: Images, pod: Object, *, ip: str) -> None:
+        self._kube, self._images = kube, images
         self._pod, self._ip = pod, ip
         self._wake = asyncio.Event()
         self._token_files: dict[str, bytes] = {}
@@ -86,11 +86,20 @@ class PodOnNode:
                 process = await self._try_start()
             except (VolumeError, LaunchError, ApiError) as problem:
                 await self._report(PodStatus(waiting="ContainerCreating", message=str(problem)))
+            except PullError as problem:
+                await self._report(self._not_pulled(problem))
             else:
                 self._mounted_at = time.monotonic()
                 return process
             await self._pause(_RETRY_S)
         return None
+
+    def _not_pulled(self, problem: PullError) -> PodStatus:
+        """At first what the runtime said, then, while the kubelet waits for its next try, no more than that it does."""
+        if self._written is None or "ImagePull" not in self._written.waiting:
+            return PodStatus(waiting="ErrImagePull", message=str(problem))
+        image = self._pod["spec"]["containers"][0]["image"]
+        return PodStatus(waiting="ImagePullBackOff", message=f'Back-off pulling image "{image}"')
 
     async def _try_start(self) -> PodProcess:
         base, _, _ = self.path.partition("/pods/")
@@ -99,7 +108,7 @@ class PodOnNode:
         if wanted:
             self._token_files = await service_account_files(self._kube, self._pod)
         pod = with_program(with_service_account(self._pod, wanted=wanted))
-        return await self._runner.start(
+        return await self._images.pull(pod).start(
             pod,
             host=self._ip,
             contents=await contents_of(self._kube, pod, self._token_files),
