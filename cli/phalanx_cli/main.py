@@ -11,6 +11,7 @@ COMMANDS: Final = {
     "adapt": ("phalanx_cli.adapt", "Train a tenant's adapter on top of an ensemble's artifact."),
     "bench": ("phalanx_cli.bench", "Measure a running server."),
     "distill": ("phalanx_cli.distill", "Distil a teacher into an ensemble of students."),
+    "distill-job": ("phalanx_cli.distill_job", "Run one distillation for a Kubernetes Job (the operator starts it)."),
     "import": ("phalanx_cli.import_", "Turn an encoder checkpoint into an artifact with one student."),
     "inspect": ("phalanx_cli.inspect", "Show what an artifact holds and check every byte of it."),
     "operator": ("phalanx_cli.operator", "Run the operator against a cluster."),

@@ -1,0 +1,236 @@
+"""A Job's pod: from URIs to an artifact, and what it says of that."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import msgspec
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phalanx_contract.distillation import (
+    ENV_ENDING,
+    ENV_TASK,
+    MAX_ENDING_BYTES,
+    PROGRESS_PATH,
+    REFUSED,
+    Ending,
+    Outcome,
+    Progress,
+    Task,
+    encode_ending,
+    parse_ending,
+    parse_progress,
+)
+from phalanx_distill.errors import DataError, OutputError
+from phalanx_distill.job.places import on_disk
+from phalanx_distill.job.run import FAILED, OUTCOME, ending_of, run
+from phalanx_distill.job.telling import Telling, answering, progress
+from phalanx_distill.progress import Silent
+from phalanx_grid import verify_artifact
+from tests.distill import tiny
+
+SETTINGS: dict[str, Any] = {
+    "teacher": {"fit": {"epochs": 1}, "least_steps": 0},
+    "students": {"count": 2, "rows": 1, "fit": {"epochs": 1}},
+    "ramps": {"fit": {"epochs": 1}},
+    "transfer": {"neighbours": 0},
+    "max_tokens": 16,
+}
+
+
+@pytest.fixture(scope="module")
+def claims(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two claims: one with teacher and rows, an empty one."""
+    folder = tmp_path_factory.mktemp("claims")
+    tiny.write_checkpoint(folder / "models" / "teacher")
+    tiny.write_rows(folder / "models" / "rows.jsonl", tiny.rows(120))
+    (folder / "work").mkdir()
+    return folder
+
+
+def task(**changes: Any) -> Task:
+    base = Task(
+        teacher="pvc://models/teacher",
+        data="pvc://models/rows.jsonl",
+        output="pvc://models/out/ens-1",
+        settings=SETTINGS,
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def done(asked: Task, claims: Path) -> Outcome:
+    return run(asked, claims_dir=claims, device="cpu", report=Silent())
+
+
+class Bucket(MemoryFileSystem):
+    """A store of objects, in memory."""
+
+    protocol = ("s3",)
+    store: dict[str, Any] = {}  # noqa: RUF012 - as in the class that it is made from
+    pseudo_dirs = [""]  # noqa: RUF012
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return "/" + path.removeprefix("s3://").strip("/")
+
+
+@pytest.fixture
+def bucket() -> Iterator[Bucket]:
+    fsspec.register_implementation("s3", Bucket, clobber=True)
+    Bucket.store.clear()
+    yield Bucket()
+    Bucket.store.clear()
+
+
+def test_an_artifact_lies_where_the_task_says_and_another_run_finds_it(claims: Path) -> None:
+    first = done(task(), claims)
+    verify_artifact(claims / "models" / "out" / "ens-1", first.digest)
+    assert (first.uri, first.students, first.rows) == ("pvc://models/out/ens-1", 2, 1)
+    assert first.teacher_accuracy is not None
+    assert first.agreement is not None
+    assert done(task(), claims).digest == first.digest
+    assert not list((claims / "models" / "out").glob("*.work"))
+
+
+def test_teacher_rows_and_result_may_lie_in_a_store(claims: Path, bucket: Bucket) -> None:
+    for file in (claims / "models" / "teacher").iterdir():
+        bucket.pipe_file(f"s3://bucket/teacher/{file.name}", file.read_bytes())
+    bucket.pipe_file("s3://bucket/rows.jsonl", (claims / "models" / "rows.jsonl").read_bytes())
+    remote = task(teacher="s3://bucket/teacher", data="s3://bucket/rows.jsonl", output="s3://bucket/out/ens-1")
+    outcome = done(remote, claims)
+    assert outcome.digest == done(task(), claims).digest, "the place decides nothing"
+    written = [path.rsplit("/", 1)[-1] for path in bucket.store if "/out/" in path]
+    assert written.index("manifest.json") > written.index("grid.safetensors")
+    assert written[-1] == OUTCOME
+    bucket.rm("s3://bucket/teacher", recursive=True)
+    assert done(remote, claims) == outcome, "another run needs nothing but what the first one told"
+
+
+def test_snapshots_of_a_result_for_a_store_lie_on_the_claim_and_go_at_the_end(claims: Path, bucket: Bucket) -> None:
+    asked = task(output="s3://bucket/out/ens-2", work="pvc://work/tries")
+    fails = msgspec.structs.replace(asked, settings=SETTINGS | {"students": {"count": 2, "rows": 9}})
+    with pytest.raises(Exception, match=r"students\.rows"):
+        done(fails, claims)
+    done(asked, claims)
+    assert not list((claims / "work" / "tries").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("uri", "says"),
+    [
+        ("pvc://nobody/teacher", "the claim nobody is not mounted"),
+        ("pvc://models/../../etc", "write pvc://CLAIM/PATH"),
+        ("pvc://../x", "write pvc://CLAIM/PATH"),
+        ("ftp://host/x", "write pvc://CLAIM/PATH"),
+        ("file://host/x", "write pvc://CLAIM/PATH"),
+    ],
+)
+def test_a_uri_that_leads_nowhere_is_refused(claims: Path, uri: str, says: str) -> None:
+    with pytest.raises(DataError, match=says):
+        on_disk(uri, claims)
+
+
+@pytest.mark.parametrize(
+    ("error", "says", "code"),
+    [
+        (DataError("rows.jsonl:3: not JSON"), "rows.jsonl:3: not JSON", REFUSED),
+        (OutputError("out.work.lock is held by another run"), "held by another run", FAILED),
+        (OSError(28, "No space left on device", "/claims/out/grid"), "/claims/out/grid: No space left", FAILED),
+        (MemoryError(), "spec.distill.resources", FAILED),
+        (RuntimeError("a\nb"), "RuntimeError: a b", FAILED),
+    ],
+)
+def test_an_end_is_told_in_one_line_and_says_whether_another_try_may_help(error, says, code) -> None:
+    ending, status = ending_of(error)
+    assert says in ending.error
+    assert status == code
+
+
+@given(st.text(max_size=9000))
+def test_an_ending_fits_and_stays_readable_however_long_the_error(error: str) -> None:
+    data = encode_ending(Ending(error=error))
+    assert len(data) <= MAX_ENDING_BYTES
+    read = parse_ending(data.decode())
+    assert read is not None
+    assert error.startswith(read.error)
+
+
+@given(st.integers(0, 100), st.integers(0, 100), st.floats(0, 1e6))
+def test_progress_is_a_share_and_a_time_that_fits_it(total: int, finished: int, passed_s: float) -> None:
+    told = progress("teacher", total, finished, passed_s=passed_s, meanwhile=finished)
+    assert 0 <= told.share <= 1
+    assert (told.left_s is None) == (finished == 0)
+    if finished >= total:
+        assert told.share == 1
+
+
+def test_progress_is_answered_while_a_stage_runs() -> None:
+    telling = Telling(Silent())
+    with answering(telling, host="127.0.0.1", port=0) as port:
+        with telling.stage("teacher", 4, done=1) as advance:
+            advance()
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{PROGRESS_PATH}", timeout=10) as answer:
+                told = parse_progress(answer.read())
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/other", timeout=10)
+    assert (told.stage, told.share) == ("teacher", 0.5)
+    assert isinstance(told, Progress)
+
+
+def test_a_pod_that_is_evicted_ends_at_once_and_the_next_goes_on(claims: Path, tmp_path: Path) -> None:
+    """SIGTERM after an epoch; the second process starts from its snapshot and tells the outcome."""
+    long = SETTINGS | {"teacher": {"fit": {"epochs": 60, "batch_rows": 8}, "least_steps": 0}}
+    asked = task(output="pvc://models/out/ens-9", settings=long)
+    first = start(asked, claims, tmp_path / "first")
+    deadline = time.monotonic() + 120
+    while not list((claims / "models" / "out").glob("ens-9.work/**/teacher.safetensors")):
+        assert first.poll() is None, (tmp_path / "first.log").read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(60) == 143
+    short = start(asked, claims, tmp_path / "second")
+    assert short.wait(240) == 0, (tmp_path / "second.log").read_text()
+    assert "going on with what" in (tmp_path / "second.log").read_text()
+    ending = parse_ending((tmp_path / "second").read_text())
+    assert ending is not None
+    assert ending.outcome is not None
+    verify_artifact(claims / "models" / "out" / "ens-9", ending.outcome.digest)
+
+
+def start(asked: Task, claims: Path, ending: Path) -> subprocess.Popen[bytes]:
+    """The command as a pod runs it."""
+    variables = {
+        ENV_TASK: msgspec.json.encode(asked).decode(),
+        ENV_ENDING: str(ending),
+        "PHALANX_CLAIMS_DIR": str(claims),
+        "PHALANX_DEVICE": "cpu",
+        "PHALANX_PORT": "0",
+    }
+    with ending.with_suffix(".log").open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "phalanx_cli", "distill-job"],
+            env={**os.environ, **variables},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+
+
+def test_a_refused_task_leaves_its_words_and_the_code_that_ends_the_job(claims: Path, tmp_path: Path) -> None:
+    process = start(task(settings={"students": {"count": 99}}), claims, tmp_path / "end")
+    assert process.wait(120) == REFUSED
+    assert json.loads((tmp_path / "end").read_text())["error"].startswith("students.count: ")
