@@ -15,6 +15,8 @@ class ConditionType(enum.StrEnum):
     READY = "Ready"
     ACCEPTED = "Accepted"
     """The spec is valid and what it refers to exists."""
+    DISTILLED = "Distilled"
+    """What the ensemble's spec asks to be distilled is there."""
     LOADED = "Loaded"
     """All workers of the pool hold the artifact that the spec names."""
     APPLIED = "Applied"
@@ -49,7 +51,13 @@ class Reason(enum.StrEnum):
     CLAIM_NOT_MOUNTED = "ClaimNotMounted"
     ARTIFACT_NOT_ALLOWED = "ArtifactNotAllowed"
     IMAGE_NOT_PINNED = "ImageNotPinned"
+    DISTILLATION_NOT_ALLOWED = "DistillationNotAllowed"
     TOO_MANY = "TooMany"
+    # Distilled
+    JOB_PENDING = "JobPending"
+    DISTILLING = "Distilling"
+    DISTILLATION_FAILED = "DistillationFailed"
+    RESULT_READY = "ResultReady"
     # Applied
     CHILDREN_APPLIED = "ChildrenApplied"
     APPLY_REFUSED = "ApplyRefused"
@@ -75,6 +83,7 @@ class Reason(enum.StrEnum):
     METRICS_UNAUTHORIZED = "MetricsUnauthorized"
     # Ready
     NOT_ACCEPTED = "NotAccepted"
+    NOT_DISTILLED = "NotDistilled"
     NOT_LOADED = "NotLoaded"
     NOT_APPLIED = "NotApplied"
     NOT_AVAILABLE = "NotAvailable"

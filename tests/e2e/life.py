@@ -18,7 +18,7 @@ from tests.e2e.scene import Scene
 from tests.e2e.waiting import NotYet, eventually
 from tests.operator.observe.servers import Certificates, serving, vector
 
-POOL, MODEL, TENANT, SECRET = "lived", "sentiment", "acme", "acme-key"
+POOL, MODEL, DISTILLED, TENANT, SECRET = "lived", "sentiment", "distilled", "acme", "acme-key"
 API_KEY: Final = "key-Zq7TuLpW3vXc9RbN5sJd"
 STORE_TOKEN: Final = "token-Hy2MfKe8QwPa6GtVxS4o"
 PROMETHEUS_TOKEN: Final = "bearer-Rk4XnJd7YbLq2ZsWm9Tc"
@@ -61,6 +61,7 @@ async def live(scene: Scene) -> Written:
     await _change_the_plan(scene)
     await _shrink_the_plan(scene)
     await _open_the_network(scene)
+    await _distil(scene)
     await _fail(scene)
     await written.look(scene)
     await _end(scene)
@@ -76,6 +77,7 @@ def life_pool() -> Object:
         POOL,
         worker=worker | {"env": env},
         autoscaling="External",
+        distillation="Allowed",
         replicas={"min": 0, "max": 2, "count": 1},
         networkPolicy={
             "mode": "Restricted",
@@ -193,6 +195,34 @@ async def _open_the_network(scene: Scene) -> None:
             raise NotYet("the network policy is still there")
 
     await eventually(gone, within_s=30)
+
+
+async def _distil(scene: Scene) -> None:
+    """A Job is made, and another in its place when the spec changes; no node takes the pods of either."""
+    spec = {
+        "pool": POOL,
+        "distill": {
+            "teacher": "minilm",
+            "data": "trec6",
+            "output": f"pvc://{resources.CLAIM}/results",
+            "nodeSelector": {"nobody": "has-this"},
+        },
+    }
+    await scene.apply(
+        {"apiVersion": "phalanx.dev/v1alpha1", "kind": "StudentEnsemble", "metadata": {"name": DISTILLED}, "spec": spec}
+    )
+
+    async def asked(other_than: str = "") -> str:
+        listed = await scene.kube.items(f"/apis/batch/v1/namespaces/{scene.namespace}/jobs")
+        names = [job["metadata"]["name"] for job in listed]
+        if len(names) != 1 or other_than in names:
+            raise NotYet(f"there are the Jobs {names}")
+        return str(names[0])
+
+    first = await eventually(asked, within_s=30)
+    await scene.patch("StudentEnsemble", DISTILLED, {"distill": {"attempt": 2}})
+    await eventually(lambda: asked(first), within_s=30)
+    await scene.delete("StudentEnsemble", DISTILLED)
 
 
 async def _fail(scene: Scene) -> None:

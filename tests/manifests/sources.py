@@ -9,9 +9,9 @@ import yaml
 
 from phalanx_contract.plan import Artifact, Ensemble, Plan
 from phalanx_contract.wire import pack
-from phalanx_operator.api.parse import parse_pool
-from phalanx_operator.api.types import Manifest
-from phalanx_operator.build import Versions, build_pool
+from phalanx_operator.api.parse import parse_ensemble, parse_pool
+from phalanx_operator.api.types import Distill, Manifest
+from phalanx_operator.build import Versions, build_pool, distillation_job
 from tests.binaries import REPOSITORY
 from tests.operator import objects
 
@@ -50,8 +50,11 @@ POOLS: Final = {
 """Specs of pools that between them make the builders do all that they can."""
 
 
-def built(pool: str) -> list[Manifest]:
-    """What the operator applies for one of the pools, with a plan in several parts."""
+def built(pool: str, *, failure_policy: bool = True) -> list[Manifest]:
+    """What the operator applies for one of the pools, with a plan in several parts, and Jobs of its ensembles.
+
+    `failure_policy` says whether the cluster is one of those whose Jobs get one.
+    """
     artifact = Artifact(uri="pvc://models/m", digest=objects.DIGEST)
     ensembles = tuple(Ensemble(name=f"m{index}", artifact=artifact) for index in range(20))
     plan_hash, files = pack(
@@ -59,7 +62,35 @@ def built(pool: str) -> list[Manifest]:
     )
     spec = parse_pool(objects.pool(pool, **POOLS[pool]))
     versions = Versions(worker_image="phalanx-worker:1")
-    return build_pool(spec, plan_files=files, plan_hash=plan_hash, replicas=1, versions=versions)
+    return [
+        *build_pool(spec, plan_files=files, plan_hash=plan_hash, replicas=1, versions=versions),
+        *_jobs(pool, failure_policy),
+    ]
+
+
+def _jobs(pool: str, failure_policy: bool) -> list[Manifest]:
+    """Jobs for ensembles of the pool: one that asks for nothing, and one that asks for all."""
+    spec = parse_pool(objects.pool(pool, **POOLS[pool]))
+    distill = {
+        "settings": {"teacher": {"count": 2}},
+        "deadlineSeconds": 60,
+        "resources": {"limits": {"nvidia.com/gpu": 1}},
+        "nodeSelector": {"gpu": "yes"},
+        "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
+        "image": "own/distill:2",
+        "serviceAccountName": "writer",
+        "env": [{"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}],
+    }
+    jobs = []
+    for name, asked in (("least", {}), ("most", distill)):
+        ensemble = parse_ensemble(objects.distilled(name, pool=pool, distill=asked))
+        assert isinstance(ensemble.source, Distill)
+        jobs.append(
+            distillation_job(
+                ensemble, ensemble.source, spec, default_image="phalanx-worker:1", failure_policy=failure_policy
+            )
+        )
+    return jobs
 
 
 def documents() -> Iterator[tuple[str, Manifest]]:

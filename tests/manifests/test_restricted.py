@@ -68,7 +68,7 @@ FORBIDDEN = [
     ("path", "value"), FORBIDDEN, ids=lambda each: ".".join(map(str, each)) if isinstance(each, tuple) else ""
 )
 def test_what_the_standard_forbids_is_found(path, value):
-    (template,) = copy.deepcopy(templates(built("full")))
+    template, *_ = copy.deepcopy(templates(built("full")))
     node = template
     for step in path[:-1]:
         node = node[step]

@@ -17,6 +17,11 @@ def ensemble(name: str = "sentiment", **spec: Any) -> dict[str, Any]:
     return _resource("StudentEnsemble", name, base | spec)
 
 
+def distilled(name: str = "tickets", *, distill: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
+    what = {"teacher": "pvc://models/teacher", "data": "pvc://models/rows.csv", "output": "pvc://models/out"}
+    return _resource("StudentEnsemble", name, {"pool": "gpus", "distill": what | (distill or {})} | spec)
+
+
 def adapter(name: str = "acme", **spec: Any) -> dict[str, Any]:
     base = {"ensemble": "sentiment", "artifact": {"uri": "file:///models/acme", "digest": DIGEST}}
     return _resource("TenantAdapter", name, base | spec)

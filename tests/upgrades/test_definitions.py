@@ -20,6 +20,9 @@ ABOUT_NEW_FIELDS = (
     "ServingPool.spec.metrics: new rule '!has(self.prometheus) || !has(self.prometheus.tlsConfig) || "
     "!has(self.prometheus.tlsConfig.ca) || has(self.prometheus.tlsConfig.ca.secret) != "
     "has(self.prometheus.tlsConfig.ca.configMap)'",
+    "StudentEnsemble: new rule 'has(self.spec.artifact) != has(self.spec.distill)'",
+    'StudentEnsemble.spec: new rule "!has(self.distill) || !has(self.distill.work) || '
+    "!self.distill.output.startsWith('pvc://')\"",
 )
 """New rules that hold of every resource without the fields that are new. Empty it with the next release's fixture."""
 

@@ -31,6 +31,10 @@ end-to-end tests fail on a right that is missing, and on one that is not used (d
 - apiGroups: [policy]
   resources: [poddisruptionbudgets]
   verbs: [list, watch, create, patch]
+# Distillation Jobs: made once, and deleted when their ensemble wants another one, or an hour after their end.
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [list, watch, create, patch, delete]
 # Workers: found, asked for their status, and touched by an annotation when their plan changes.
 - apiGroups: [""]
   resources: [pods]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
+from phalanx_contract.distillation import Task
 from phalanx_operator.api.types import (
     AdapterCache,
     ArtifactRollout,
     Canary,
+    Distill,
     KeyRef,
     MetricsSource,
     Network,
@@ -110,6 +112,50 @@ def network(policy: Mapping[str, Any]) -> Network:
         sources=None if sources is None else tuple(sources),
         egress=None if egress is None else tuple(egress),
     )
+
+
+def distill(spec: Mapping[str, Any]) -> Distill:
+    """What to distil, and the Job's pod."""
+    return Distill(
+        task=Task(
+            teacher=spec["teacher"],
+            data=spec["data"],
+            output=spec["output"].rstrip("/"),
+            text_column=spec["textColumn"],
+            label_column=spec["labelColumn"],
+            work=spec.get("work"),
+            settings=distill_settings(spec),
+        ),
+        attempt=spec["attempt"],
+        retries=spec["retries"],
+        deadline_s=spec.get("deadlineSeconds"),
+        resources=dict(spec.get("resources", {})),
+        node_selector=dict(spec.get("nodeSelector", {})),
+        tolerations=tuple(spec.get("tolerations", ())),
+        image=spec.get("image", ""),
+        service_account=spec.get("serviceAccountName", ""),
+        fs_group=spec["fsGroup"],
+        env=tuple(spec.get("env", ())),
+    )
+
+
+def distill_settings(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as `phalanx distill` takes them: with an accuracy budget, a shape that is not given is searched."""
+    budget = spec.get("accuracyBudget")
+    sought = None if budget is None else "auto"
+    given: dict[str, Any] = {"count": spec.get("students", sought), "rows": spec.get("rows", sought)}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    settings = dict(spec.get("settings", {}))
+    students = {**_section(settings, "students"), **chosen}
+    if budget is not None:
+        students["auto"] = {**_section(students, "auto"), "accuracy_budget": budget}
+    return settings | {"seed": spec["seed"]} | ({"students": students} if students else {})
+
+
+def _section(settings: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A section of settings; what is no section is left for the Job to refuse by its path."""
+    section = settings.get(name)
+    return section if isinstance(section, Mapping) else {}
 
 
 def _authorities(ca: Mapping[str, Any]) -> Iterator[KeyRef]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from phalanx_contract.distillation import JOB_ENV
 from phalanx_contract.runtime import OPERATOR_ENV
+from phalanx_operator.api.containers import container_issues
 from phalanx_operator.api.endpoints import base_url_fault
 from phalanx_operator.api.issues import SpecIssue
 from phalanx_operator.api.locations import prefix_fault, uri_fault
@@ -28,7 +30,7 @@ def meaning_issues(kind: str, spec: Mapping[str, Any]) -> Iterator[SpecIssue]:
     if kind == "ServingPool":
         yield from _durations(spec)
         yield from _prometheus(spec)
-        yield from _worker(spec)
+        yield from container_issues("spec.worker", spec.get("worker"), reserved=OPERATOR_ENV)
         yield from _allowed(spec.get("artifacts"))
         yield from peer_issues(spec.get("networkPolicy"))
         return
@@ -36,6 +38,22 @@ def meaning_issues(kind: str, spec: Mapping[str, Any]) -> Iterator[SpecIssue]:
     uri = artifact.get("uri") if isinstance(artifact, Mapping) else None
     if isinstance(uri, str) and (fault := uri_fault(uri)):
         yield SpecIssue("spec.artifact.uri", fault)
+    yield from _distill(spec.get("distill"))
+
+
+def _distill(distill: object) -> Iterator[SpecIssue]:
+    if not isinstance(distill, Mapping):
+        return
+    for name in ("teacher", "data", "output", "work"):
+        uri = distill.get(name)
+        if isinstance(uri, str) and "://" in uri and (fault := uri_fault(uri)):
+            yield SpecIssue(f"spec.distill.{name}", fault)
+    for path in (("settings",), ("settings", "students"), ("settings", "students", "auto")):
+        if not isinstance(_at(distill, path) or {}, Mapping):
+            field = f"spec.distill.{'.'.join(path)}"
+            yield SpecIssue(field, "is no section; write its settings below it, as in docs/distillation.md")
+            break
+    yield from container_issues("spec.distill", distill, reserved=OPERATOR_ENV | JOB_ENV)
 
 
 def _durations(spec: Mapping[str, Any]) -> Iterator[SpecIssue]:
@@ -63,45 +81,8 @@ def _prometheus(spec: Mapping[str, Any]) -> Iterator[SpecIssue]:
         yield SpecIssue("spec.metrics.prometheus.url", fault)
 
 
-def _worker(spec: Mapping[str, Any]) -> Iterator[SpecIssue]:
-    """What is passed through to the pod has to be at least of the pod's form."""
-    worker = spec.get("worker")
-    if isinstance(worker, Mapping):
-        yield from _environment(worker.get("env"))
-        yield from _resources(worker.get("resources"))
-
-
 def _allowed(artifacts: object) -> Iterator[SpecIssue]:
     prefixes = artifacts.get("allow") if isinstance(artifacts, Mapping) else None
     for index, prefix in enumerate(prefixes if isinstance(prefixes, list) else ()):
         if isinstance(prefix, str) and (fault := prefix_fault(prefix)):
             yield SpecIssue(f"spec.artifacts.allow[{index}]", fault)
-
-
-def _environment(entries: object) -> Iterator[SpecIssue]:
-    seen: set[str] = set()
-    for index, entry in enumerate(entries if isinstance(entries, list) else ()):
-        field = f"spec.worker.env[{index}]"
-        name = entry.get("name") if isinstance(entry, Mapping) else None
-        if not isinstance(name, str) or not name:
-            yield SpecIssue(f"{field}.name", "is required; give the variable a name")
-        elif name in OPERATOR_ENV:
-            yield SpecIssue(f"{field}.name", f"{name} is set by the operator; remove it")
-        elif name in seen:
-            yield SpecIssue(f"{field}.name", f"{name} is there twice; remove one")
-        elif not isinstance(entry.get("value", ""), str):
-            yield SpecIssue(f"{field}.value", "is not text; put it into quotes")
-        else:
-            seen.add(name)
-
-
-def _resources(resources: object) -> Iterator[SpecIssue]:
-    for group in ("limits", "requests"):
-        amounts = resources.get(group, {}) if isinstance(resources, Mapping) else {}
-        field = f"spec.worker.resources.{group}"
-        if not isinstance(amounts, Mapping):
-            yield SpecIssue(field, "is no map; write resource names with amounts, such as nvidia.com/gpu: 1")
-            continue
-        for name, amount in amounts.items():
-            if isinstance(amount, bool) or not isinstance(amount, str | int | float):
-                yield SpecIssue(f"{field}.{name}", f"{amount!r} is no amount; write a quantity, such as 1 or 4Gi")

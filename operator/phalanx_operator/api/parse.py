@@ -57,6 +57,7 @@ def parse_pool(obj: Mapping[str, Any]) -> ServingPool:
         allow=convert.allow(spec["artifacts"]),
         cache_bytes=convert.cache_bytes(spec["artifacts"]),
         network=convert.network(spec["networkPolicy"]),
+        distillation=spec["distillation"] == "Allowed",
         paused=spec["paused"],
         recommend_only=spec["recommendOnly"],
     )
@@ -73,7 +74,7 @@ def parse_ensemble(obj: Mapping[str, Any]) -> StudentEnsemble:
     return StudentEnsemble(
         meta=parse_meta(obj),
         pool=spec["pool"],
-        artifact=Artifact(**spec["artifact"]),
+        source=Artifact(**spec["artifact"]) if "artifact" in spec else convert.distill(spec["distill"]),
         students=Students(min=spec["students"]["min"], max=spec["students"].get("max")),
         exits=Exits(mode=ExitsMode(exits["mode"]), thresholds=tuple(map(float, exits.get("thresholds", ())))),
         accuracy=Accuracy(loss=float(accuracy["loss"]), burst_loss=float(accuracy["burstLoss"])),

@@ -45,6 +45,11 @@ def _encrypted_or_open(prometheus: dict[str, Any]) -> bool:
     return not guarded or prometheus["url"].startswith("https://")
 
 
+def _one_of(spec: object, first: str, second: str) -> bool:
+    """Whether one of two fields is there. Of a spec that is none, the schema tells."""
+    return not isinstance(spec, dict) or (first in spec) != (second in spec)
+
+
 def _one_source(ca: dict[str, Any] | None) -> bool:
     return ca is None or ("secret" in ca) != ("configMap" in ca)
 
@@ -102,6 +107,21 @@ _POOL: Final = (
 )
 _ENSEMBLE: Final = (
     _name_fits(MAX_NAME),
+    Rule(
+        at=(),
+        cel="has(self.spec.artifact) != has(self.spec.distill)",
+        holds=lambda whole: _one_of(whole.get("spec"), "artifact", "distill"),
+        field="spec.artifact",
+        message="must be there unless spec.distill is, and not beside it; give the artifact's uri and digest, or "
+        "teacher, data and output of a distillation",
+    ),
+    Rule(
+        at=("spec",),
+        cel="!has(self.distill) || !has(self.distill.work) || !self.distill.output.startsWith('pvc://')",
+        holds=lambda spec: "work" not in spec.get("distill", {}) or not spec["distill"]["output"].startswith("pvc://"),
+        field="spec.distill.work",
+        message="goes with an output in an object store; leave it out, since snapshots lie beside an output on a claim",
+    ),
     Rule(
         at=("spec", "students"),
         cel="!has(self.max) || self.min <= self.max",

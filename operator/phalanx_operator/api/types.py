@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from phalanx_contract.distillation import Task
 from phalanx_contract.plan import Artifact
 
 Manifest = dict[str, Any]
@@ -176,6 +177,8 @@ class ServingPool:
     """Prefixes of the URIs that artifacts may have; None allows all."""
     cache_bytes: int | None = None
     network: Network = Network()
+    distillation: bool = False
+    """Whether ensembles may run distillation Jobs."""
     paused: bool = False
     recommend_only: bool = False
 
@@ -234,16 +237,52 @@ class ArtifactRollout:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Distill:
+    """What to distil an artifact from, and how the Job's pod is to be.
+
+    `task.output` is the folder that the results of all specs lie in. An empty `image` means that of the pool's workers,
+    an empty `service_account` theirs.
+    """
+
+    task: Task
+    attempt: int = 1
+    retries: int = 6
+    deadline_s: int | None = None
+    resources: Manifest = field(default_factory=dict)
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: tuple[Manifest, ...] = ()
+    image: str = ""
+    service_account: str = ""
+    fs_group: int = 65532
+    env: tuple[Manifest, ...] = ()
+
+
+class NoArtifactError(LookupError):
+    """An ensemble was asked for its artifact before there is one."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class StudentEnsemble:
-    """The model."""
+    """The model. `source` is its artifact, or what this is to be distilled from."""
 
     meta: Meta
     pool: str
-    artifact: Artifact
+    source: Artifact | Distill
     students: Students = Students()
     exits: Exits = Exits()
     accuracy: Accuracy = Accuracy()
     rollout: ArtifactRollout = ArtifactRollout()
+
+    @property
+    def artifact(self) -> Artifact:
+        """What it serves.
+
+        Raises:
+            NoArtifactError: it is still to be distilled; a round gives it what came of that as its `source`.
+        """
+        if isinstance(self.source, Distill):
+            raise NoArtifactError(f"{self.meta.key}: spec.distill has no result yet")
+        return self.source
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

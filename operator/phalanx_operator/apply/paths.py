@@ -8,6 +8,7 @@ PLURALS: Final = {
     "ConfigMap": "configmaps",
     "Deployment": "deployments",
     "Event": "events",
+    "Job": "jobs",
     "NetworkPolicy": "networkpolicies",
     "Node": "nodes",
     "Lease": "leases",

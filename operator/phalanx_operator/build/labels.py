@@ -9,6 +9,10 @@ from phalanx_operator.api.types import Key, Manifest, ServingPool
 
 LABEL_POOL: Final = f"{GROUP}/pool"
 """On every child: the name of its ServingPool."""
+LABEL_DISTILLS_FOR: Final = f"{GROUP}/distills-for"
+"""On a distillation's Job and pods: the ServingPool that its result is for."""
+LABEL_MARK: Final = f"{GROUP}/distillation"
+"""On them as well: what stands for the result (`api.identity.mark_of`)."""
 COMPONENT: Final = "worker"
 
 
@@ -18,10 +22,16 @@ def selector(pool: ServingPool) -> dict[str, str]:
 
 
 def pool_of(child: Manifest) -> Key | None:
-    """The pool that an object carries the label of."""
+    """The pool whose rounds an object concerns: that which it was made for, or which waits for its result."""
     meta = child["metadata"]
-    name = (meta.get("labels") or {}).get(LABEL_POOL)
+    labels = meta.get("labels") or {}
+    name = labels.get(LABEL_POOL) or labels.get(LABEL_DISTILLS_FOR)
     return Key(meta.get("namespace") or "", name) if name else None
+
+
+def is_distillers(pod: Manifest) -> bool:
+    """Whether a pod distils, and is no worker."""
+    return LABEL_DISTILLS_FOR in (pod["metadata"].get("labels") or {})
 
 
 def labels(pool: ServingPool) -> dict[str, str]:

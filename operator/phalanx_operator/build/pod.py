@@ -31,6 +31,13 @@ from phalanx_operator.build.labels import labels, plan_config_map_name, selector
 CONTAINER: Final = "worker"
 LIVE_PATH: Final = "/v2/health/live"
 READY_PATH: Final = "/v2/health/ready"
+RESTRICTED_POD: Final[Manifest] = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+"""With `RESTRICTED_CONTAINER`, what the Pod Security Standard `restricted` asks for, and a read-only root."""
+RESTRICTED_CONTAINER: Final[Manifest] = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
 _DRAIN_SHARE: Final = 0.75
 """Of the termination grace, so that a worker ends by itself before it is killed."""
 
@@ -52,7 +59,7 @@ def _spec(pool: ServingPool, default_image: str) -> Manifest:
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": worker.termination_grace_s,
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "securityContext": {**RESTRICTED_POD},
         "containers": [_container(pool, default_image)],
         "volumes": _volumes(pool),
         "topologySpreadConstraints": [_spread(pool)],
@@ -80,20 +87,16 @@ def _container(pool: ServingPool, default_image: str) -> Manifest:
         "startupProbe": _probe(LIVE_PATH, period_s=2, failures=60),
         "livenessProbe": _probe(LIVE_PATH, period_s=10, failures=6),
         "readinessProbe": _probe(READY_PATH, period_s=2, failures=2),
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": {**RESTRICTED_CONTAINER},
     }
     if worker.resources:
-        container["resources"] = _resources(worker.resources)
+        container["resources"] = resources_of(worker.resources)
     if worker.image_pull_policy:
         container["imagePullPolicy"] = worker.image_pull_policy
     return container
 
 
-def _resources(resources: Manifest) -> Manifest:
+def resources_of(resources: Manifest) -> Manifest:
     """Quantities as text: server-side apply of older API servers refuses `nvidia.com/gpu: 1` as a number."""
     return {
         key: {name: str(amount) for name, amount in value.items()} if key in ("limits", "requests") else value

@@ -26,6 +26,8 @@ class Versions:
     policy_api: str = "policy/v1"
     operator_namespace: str = ""
     """Where the operator runs, so that it can be let through to the workers; empty outside of a cluster."""
+    failure_policy: bool = False
+    """Whether Jobs may have a `podFailurePolicy`."""
     image_by_digest: bool = False
     """Whether pools whose workers' image is not named by digest are refused."""
 

@@ -12,7 +12,7 @@ from phalanx_contract.conditions import Reason
 from phalanx_contract.limits import MAX_ADAPTERS, MAX_ENSEMBLES
 from phalanx_operator.api.issues import SpecError
 from phalanx_operator.api.locations import claim_of, is_allowed
-from phalanx_operator.api.types import Meta, ServingPool, StudentEnsemble, TenantAdapter
+from phalanx_operator.api.types import Distill, Meta, ServingPool, StudentEnsemble, TenantAdapter
 
 _BY_DIGEST: Final = re.compile(r"@sha256:[0-9a-f]{64}$")
 _SHOWN: Final = 4
@@ -42,28 +42,33 @@ def refused(error: SpecError) -> Verdict:
 
 def judge_pool(pool: ServingPool, *, default_image: str, by_digest: bool) -> Verdict:
     """A pool whose spec is valid; with `by_digest`, its workers' image has to be named by digest."""
-    image = pool.worker.image or default_image
-    if not by_digest or _BY_DIGEST.search(image):
+    if not by_digest:
         return VALID
-    message = f"spec.worker.image: {image!r} names no digest, and this operator runs no other images"
     step = "write NAME@sha256:..., or leave the field out and set workerImage.digest of the operator's chart"
-    return Verdict(Reason.IMAGE_NOT_PINNED, f"{message}; {step}")
+    return _pinned("spec.worker.image", pool.worker.image or default_image, step)
 
 
-def judge_ensemble(ensemble: StudentEnsemble, pool: ServingPool | None) -> Verdict:
-    """One ensemble by itself; `pool` is the one that it names, None if there is none (or it is not valid)."""
+def judge_ensemble(ensemble: StudentEnsemble, pool: ServingPool | None, *, by_digest: bool = False) -> Verdict:
+    """One ensemble by itself; `pool` is the one that it names, None if there is none (or it is not valid).
+
+    With `by_digest`, an image of its own for distillation has to be named by digest.
+    """
     if pool is None:
         message = f"spec.pool: there is no valid ServingPool {ensemble.pool!r} in {ensemble.meta.key.namespace}"
         return Verdict(Reason.POOL_NOT_FOUND, f"{message}; create it, or name another")
-    return _artifact(ensemble.artifact.uri, pool)
+    if isinstance(ensemble.source, Distill):
+        return _distillation(ensemble.source, pool, by_digest=by_digest)
+    return _artifact(ensemble.source.uri, pool)
 
 
-def judge_ensembles(ensembles: Iterable[StudentEnsemble], pool: ServingPool | None) -> dict[str, Verdict]:
+def judge_ensembles(
+    ensembles: Iterable[StudentEnsemble], pool: ServingPool | None, *, by_digest: bool = False
+) -> dict[str, Verdict]:
     """Verdicts by name on the ensembles of one pool. Where there are too many, the oldest stay."""
     verdicts: dict[str, Verdict] = {}
     room = MAX_ENSEMBLES
     for ensemble in sorted(ensembles, key=lambda each: age_order(each.meta)):
-        verdict = judge_ensemble(ensemble, pool)
+        verdict = judge_ensemble(ensemble, pool, by_digest=by_digest)
         if verdict.accepted and not room:
             message = f"spec.pool: {ensemble.pool!r} serves {MAX_ENSEMBLES} ensembles already; use another pool"
             verdict = Verdict(Reason.TOO_MANY, message)
@@ -117,19 +122,39 @@ def _judge_adapter(
     return _artifact(adapter.artifact.uri, pool)
 
 
-def _artifact(uri: str, pool: ServingPool | None) -> Verdict:
+def _pinned(field: str, image: str, step: str) -> Verdict:
+    if _BY_DIGEST.search(image):
+        return VALID
+    message = f"{field}: {image!r} names no digest, and this operator runs no other images"
+    return Verdict(Reason.IMAGE_NOT_PINNED, f"{message}; {step}")
+
+
+def _distillation(distill: Distill, pool: ServingPool, *, by_digest: bool) -> Verdict:
+    """Whether the pool lets its ensembles distil, and its workers read the result."""
+    if not pool.distillation:
+        message = f"spec.distill: the pool {pool.meta.key.name!r} does not allow distillation Jobs"
+        return Verdict(Reason.DISTILLATION_NOT_ALLOWED, f"{message}; set its spec.distillation to Allowed")
+    if by_digest and distill.image:
+        step = "write NAME@sha256:..., or leave the field out for the image of the pool's workers"
+        verdict = _pinned("spec.distill.image", distill.image, step)
+        if not verdict.accepted:
+            return verdict
+    return _artifact(distill.task.output, pool, field="spec.distill.output")
+
+
+def _artifact(uri: str, pool: ServingPool | None, *, field: str = "spec.artifact.uri") -> Verdict:
     """Whether the pool lets its workers read there, and whether they can."""
     if pool is None:
         return VALID
     name = pool.meta.key.name
     if pool.allow is not None and not is_allowed(uri, pool.allow):
-        message = f"spec.artifact.uri: {uri} is not below what the pool {name!r} allows ({_listed(pool.allow)})"
+        message = f"{field}: {uri} is not below what the pool {name!r} allows ({_listed(pool.allow)})"
         step = "move the artifact there, or have its place added to spec.artifacts.allow of the pool"
         return Verdict(Reason.ARTIFACT_NOT_ALLOWED, f"{message}; {step}")
     claim = claim_of(uri)
     if claim is None or claim in pool.claims:
         return VALID
-    message = f"spec.artifact.uri: the claim {claim!r} is not mounted; add it to spec.artifacts.claims of the pool"
+    message = f"{field}: the claim {claim!r} is not mounted; add it to spec.artifacts.claims of the pool"
     return Verdict(Reason.CLAIM_NOT_MOUNTED, f"{message} {name!r}")
 
 

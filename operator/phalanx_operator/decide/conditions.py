@@ -16,6 +16,7 @@ Condition = dict[str, Any]
 
 _NOT_READY: Final = {
     ConditionType.ACCEPTED: Reason.NOT_ACCEPTED,
+    ConditionType.DISTILLED: Reason.NOT_DISTILLED,
     ConditionType.LOADED: Reason.NOT_LOADED,
     ConditionType.APPLIED: Reason.NOT_APPLIED,
     ConditionType.AVAILABLE: Reason.NOT_AVAILABLE,

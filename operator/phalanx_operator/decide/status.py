@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from phalanx_contract.conditions import Reason
 from phalanx_contract.plan import Cut
@@ -16,7 +16,9 @@ from phalanx_operator.api.types import Manifest, Meta, ServingPool, StudentEnsem
 from phalanx_operator.decide.accept import Verdict, refused
 from phalanx_operator.decide.candidate import Sight
 from phalanx_operator.decide.conditions import Finding, accepted, applied, merge_conditions, ready, shorten
+from phalanx_operator.decide.distill import Distillation
 from phalanx_operator.decide.loaded import adapter_in, ensemble_in, loaded, same_adapter, same_ensemble, served
+from phalanx_operator.decide.remembered import distill_status
 from phalanx_operator.decide.rolledout import rolled_out, rollout_status, serving_digest
 from phalanx_operator.decide.types import (
     Action,
@@ -31,13 +33,28 @@ from phalanx_operator.decide.types import (
 from phalanx_operator.decide.view import PoolView, facts_of, report_of
 from phalanx_operator.decide.workers import available, elsewhere, metrics_available, plan_served
 
+_KEPT: Final = ("rollout", "distill")
+"""Which artifact serves, and what was distilled, has to be known when the spec is mended or its pool is back."""
+
 
 def refused_status(meta: Meta, reasons: SpecError | Verdict, *, previous: Mapping[str, Any], now: str) -> Manifest:
     """The status of any kind of resource that is not served because of its spec."""
     verdict = refused(reasons) if isinstance(reasons, SpecError) else reasons
     findings = [accepted(verdict)]
     summary = ready(findings, reason=Reason.UNKNOWN, message="")
-    return _status(meta, previous, [summary, *findings], now)
+    kept = {key: previous[key] for key in _KEPT if key in previous}
+    return _status(meta, previous, [summary, *findings], now) | kept
+
+
+def undistilled_status(
+    meta: Meta, distillation: Distillation, *, job: str, previous: Mapping[str, Any], now: str
+) -> Manifest:
+    """The status of an accepted StudentEnsemble that has nothing to serve yet; `job` is the Job that it waits for."""
+    findings = [accepted(Verdict()), distillation.finding]
+    summary = ready(findings, reason=Reason.UNKNOWN, message="")
+    return _status(meta, previous, [summary, *findings], now) | {
+        "distill": distill_status(distillation.remembered, job=job)
+    }
 
 
 def pool_status(
@@ -86,18 +103,26 @@ def ensemble_status(
     rollout: Decision[RolloutState],
     sight: Sight,
     since: str,
+    distillation: Distillation | None = None,
+    job: str = "",
     previous: Mapping[str, Any],
     now: str,
 ) -> Manifest:
-    """The status of an accepted StudentEnsemble; `since` is when the rollout's stage began, ISO 8601 as `now`."""
+    """The status of an accepted StudentEnsemble; `since` is when the rollout's stage began, ISO 8601 as `now`.
+
+    `distillation` and its `job` are those of an ensemble that is distilled.
+    """
     name, digest = ensemble.meta.key.name, serving_digest(ensemble, rollout.state)
     findings = [
         accepted(Verdict()),
+        *([distillation.finding] if distillation is not None else []),
         rolled_out(view, name, rollout.state, digest=digest),
         served(view, lambda worker: same_ensemble(view, worker, name)),
     ]
     summary = ready(findings, reason=Reason.SERVING, message="all ready workers serve it as its spec says")
     status = _status(ensemble.meta, previous, [summary, *findings], now)
+    if distillation is not None:
+        status["distill"] = distill_status(distillation.remembered, job=job)
     return status | {
         "students": _students(name, digest, view, cut, students.state),
         "thresholds": list(cut.thresholds),

@@ -8,6 +8,7 @@ from typing import Final
 from phalanx_contract.conditions import ConditionType
 from phalanx_operator.api.types import Manifest
 from phalanx_operator.describe.decisions import sentence, step_of
+from phalanx_operator.describe.distillation import distillation
 from phalanx_operator.describe.lines import Line, Row, Tone, columns
 from phalanx_operator.describe.reading import (
     ago,
@@ -27,6 +28,7 @@ def explain(ensemble: Manifest, pool: Manifest | None, *, now: float) -> list[Li
     """What is in force, why, what bounds it, and what to do next. `pool` None: it names one that does not exist."""
     return [
         *_summary(ensemble, pool, now),
+        *(_section("Distillation", distillation(ensemble)) if "distill" in ensemble["spec"] else ()),
         *_section("Students", _students(ensemble, now)),
         *_section("Accuracy", _accuracy(ensemble)),
         *_section("Exits", _exits(ensemble, now)),

@@ -24,7 +24,15 @@ from phalanx_operator.describe.reading import (
 MOST_HEALTHY: Final = 20
 """Adapters without a problem that are listed; there may be thousands, and they are counted then."""
 _PASSING: Final = frozenset(
-    {Reason.LOADING, Reason.WORKERS_STARTING, Reason.POOL_NOT_AVAILABLE, Reason.PLAN_PENDING, Reason.UNKNOWN}
+    {
+        Reason.LOADING,
+        Reason.WORKERS_STARTING,
+        Reason.POOL_NOT_AVAILABLE,
+        Reason.PLAN_PENDING,
+        Reason.JOB_PENDING,
+        Reason.DISTILLING,
+        Reason.UNKNOWN,
+    }
 )
 
 

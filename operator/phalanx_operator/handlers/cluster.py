@@ -41,6 +41,7 @@ class Made:
 
 
 POD: Final = Made("", "v1", "Pod", "pods")
+JOB: Final = Made("batch", "v1", "Job", "jobs")
 
 
 def made_kinds(policy_api: str) -> tuple[Made, ...]:
@@ -51,6 +52,7 @@ def made_kinds(policy_api: str) -> tuple[Made, ...]:
         Made("", "v1", "Service", "services"),
         Made("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies"),
         Made("apps", "v1", "Deployment", "deployments"),
+        JOB,
         Made("policy", policy_api.rpartition("/")[2], "PodDisruptionBudget", "poddisruptionbudgets"),
         POD,
     )
@@ -89,13 +91,16 @@ class KubernetesCluster:
             query["continue"] = rest
 
     async def children(self, pool: Key) -> list[Manifest]:
-        """Those of the pool that exists now; leftovers of an older one of its name are the garbage collector's."""
-        found = [child for made in self.kinds if made is not POD for child in self.made.belonging_to(made.kind, pool)]
+        """Those of the pool that exists now, with its ensembles' Jobs; leftovers of an older one of its name are the
+        garbage collector's."""
+        kinds = [made.kind for made in self.kinds if made not in (POD, JOB)]
+        found = [child for kind in kinds for child in self.made.belonging_to(kind, pool)]
         owner = self.store.get(_pool_ref(pool))
-        return [] if owner is None else owned_by(found, owner["metadata"]["uid"])
+        owned = [] if owner is None else owned_by(found, owner["metadata"]["uid"])
+        return [*owned, *self.made.belonging_to(JOB.kind, pool)]
 
     async def pods(self, pool: Key) -> list[Manifest]:
-        """The pods that carry the pool's labels."""
+        """Its workers, and the pods that distil for it."""
         return self.made.belonging_to(POD.kind, pool)
 
     async def secrets(self, namespace: str, names: Collection[str], *, fresh: bool = False) -> Mapping[str, Manifest]:

@@ -103,6 +103,8 @@ async def _versions(api: KubeApi, options: Options, stop: asyncio.Event) -> Vers
                 worker_image=options.worker_image,
                 policy_api=policy,
                 operator_namespace=options.own_namespace,
+                # Jobs take a failure policy from 1.26 on, by default; this group is there from 1.29 on.
+                failure_policy="flowcontrol.apiserver.k8s.io/v1" in served,
                 image_by_digest=options.image_by_digest,
             )
     return None

@@ -14,8 +14,10 @@ from typing import Final
 from phalanx_contract.runtime import ANNOTATION_PLAN
 from phalanx_operator.api.types import Key, Manifest
 from phalanx_operator.build.labels import LABEL_POOL
+from phalanx_operator.local.jobs import LocalJobs
 from phalanx_operator.local.proxy import Address
 from phalanx_operator.local.runner import ProcessRunner
+from phalanx_operator.local.volumes import Contents
 from phalanx_operator.local.workload import HOST, Workload, contents_of
 from phalanx_operator.observe.store import Ref, Store, ref_of, selected
 from phalanx_operator.reconcile.feed import Feed, Mark
@@ -36,6 +38,7 @@ class LocalCluster:
         self.mark: Mark = lambda _: None
         self.workloads: dict[Key, Workload] = {}
         self._children = Store()
+        self._jobs = LocalJobs(runner, show=self._shown_to, changed=self._job_changed)
         self._runner = runner
         self._claims = claims
         self._tell = tell
@@ -84,10 +87,11 @@ class LocalCluster:
 
     async def close_pool(self, pool: Key, *, grace_s: float | None = None) -> None:
         """End everything that was made for a pool."""
+        await self._jobs.close_pool(pool, grace_s=grace_s)
         workload = self.workloads.pop(pool, None)
         if workload is not None:
             await workload.stop(grace_s=grace_s)
-        for child in await self.children(pool):
+        for child in self._applied(pool):
             self._children.remove(ref_of(child))
 
     async def close(self, *, grace_s: float | None = None) -> None:
@@ -99,7 +103,10 @@ class LocalCluster:
         await asyncio.gather(*self._syncs, return_exceptions=True)
 
     async def children(self, pool: Key) -> list[Manifest]:
-        """What was applied for the pool."""
+        """What was applied for the pool, and its ensembles' Jobs."""
+        return [*self._applied(pool), *self._jobs.of(pool)]
+
+    def _applied(self, pool: Key) -> list[Manifest]:
         kinds = ("ServiceAccount", "ConfigMap", "NetworkPolicy", "Deployment", "Service", "PodDisruptionBudget")
         found = [child for kind in kinds for child in self._children.all_of(kind, pool.namespace)]
         return selected(found, {LABEL_POOL: pool.name})
@@ -112,7 +119,7 @@ class LocalCluster:
             if plan is not None:
                 annotations = {**pod["metadata"].get("annotations", {}), ANNOTATION_PLAN: plan}
                 pod["metadata"] = {**pod["metadata"], "annotations": annotations}
-        return pods
+        return [*pods, *self._jobs.pods_of(pool)]
 
     async def secrets(self, namespace: str, names: Collection[str], *, fresh: bool = False) -> Mapping[str, Manifest]:
         """Secrets from the files."""
@@ -129,12 +136,18 @@ class LocalCluster:
         return {name: obj for name, obj in found if obj is not None}
 
     async def apply(self, manifest: Manifest) -> None:
-        """Store it; a Deployment or ConfigMap takes effect at once."""
+        """Store it; a Deployment, ConfigMap or Job takes effect at once."""
+        if manifest["kind"] == "Job":
+            self._jobs.apply(manifest)
+            return
         self._children.put(copy.deepcopy(manifest))
         await self._take_effect(manifest)
 
     async def delete(self, obj: Manifest) -> None:
         """Remove a child."""
+        if obj["kind"] == "Job":
+            await self._jobs.delete(obj)
+            return
         self._children.remove(ref_of(obj))
         await self._take_effect(obj)
 
@@ -155,16 +168,25 @@ class LocalCluster:
         pool = Key(child["metadata"]["namespace"], child["metadata"]["labels"][LABEL_POOL])
         workload = self._workload(pool)
         if child["kind"] == "ConfigMap":
-            config_maps = [each for each in await self.children(pool) if each["kind"] == "ConfigMap"]
+            config_maps = [each for each in self._applied(pool) if each["kind"] == "ConfigMap"]
             workload.update(contents_of(config_maps, self.store.all_of("Secret", pool.namespace), self._claims))
         if child["kind"] == "Deployment":
             workload.deployment = child
             await workload.sync()
 
+    def _shown_to(self, pod: Manifest) -> Contents:
+        """What a Job's pod may mount or refer to."""
+        namespace = pod["metadata"]["namespace"]
+        config_maps, secrets = (self.store.all_of(kind, namespace) for kind in ("ConfigMap", "Secret"))
+        return contents_of(config_maps, secrets, self._claims)
+
     def _workload(self, pool: Key) -> Workload:
         if pool not in self.workloads:
             self.workloads[pool] = Workload(self._runner, changed=lambda: self._pod_changed(pool))
         return self.workloads[pool]
+
+    def _job_changed(self, pool: Key) -> None:
+        self.mark(pool)
 
     def _pod_changed(self, pool: Key) -> None:
         """A process started, died or became ready: scale and route at once, report in the next round."""

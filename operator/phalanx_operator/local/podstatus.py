@@ -12,7 +12,8 @@ from phalanx_operator.api.types import Manifest
 class PodStatus:
     """`started_at` is the wall clock (s since 1970) of the latest start of the process.
 
-    `waiting` is empty, or why no process runs now (`CrashLoopBackOff`); `message` says what went wrong last.
+    `waiting` is empty, or why no process runs now (`CrashLoopBackOff`); `message` says what went wrong last; `ending`
+    is the termination message of the latest run.
     """
 
     phase: str = "Pending"
@@ -23,6 +24,7 @@ class PodStatus:
     exit_code: int | None = None
     waiting: str = ""
     message: str = ""
+    ending: str = ""
     started_at: float | None = None
 
 
@@ -70,14 +72,22 @@ def _state(status: PodStatus, now: float) -> Manifest:
     if status.pid is not None:
         return {"running": {"startedAt": timestamp(status.started_at or now)}}
     if status.phase in ("Succeeded", "Failed"):
-        return {"terminated": {"exitCode": status.exit_code or 0, "reason": status.phase}}
+        return {"terminated": _terminated(status, now)}
     return {"waiting": {"reason": status.waiting or "ContainerCreating", "message": status.message}}
 
 
 def _last_state(status: PodStatus, now: float) -> Manifest:
     if status.exit_code is None or status.restarts == 0:
         return {}
-    reason = "Completed" if status.exit_code == 0 else "Error"
-    # Kubernetes knows exit codes of 0 to 255 only; death by signal n is 128 + n.
-    code = status.exit_code if status.exit_code >= 0 else 128 - status.exit_code
-    return {"terminated": {"exitCode": code, "reason": reason, "finishedAt": timestamp(now)}}
+    return {"terminated": _terminated(status, now)}
+
+
+def _terminated(status: PodStatus, now: float) -> Manifest:
+    """Kubernetes knows exit codes of 0 to 255 only; death by signal n is 128 + n."""
+    code = status.exit_code or 0
+    ended: Manifest = {
+        "exitCode": code if code >= 0 else 128 - code,
+        "reason": "Completed" if code == 0 else "Error",
+        "finishedAt": timestamp(now),
+    }
+    return ended | {"message": status.ending} if status.ending else ended

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from phalanx_operator.api.types import Manifest
 from phalanx_operator.local import launch, volumes
+from phalanx_operator.local.ending import EndingFile
 from phalanx_operator.local.podstatus import PodStatus
 from phalanx_operator.local.supervise import Supervisor
 from phalanx_operator.local.volumes import Contents
@@ -124,7 +125,8 @@ class ProcessRunner:
         folder = self.root / (name or pod["metadata"]["name"])
         folder.mkdir(parents=True, exist_ok=True)
         port = launch.port_of(launch.container_of(pod)) if port is None else port
-        mounts = volumes.mount(pod, contents, folder)
+        ending = EndingFile.of(launch.container_of(pod), folder, log=folder / "output.log")
+        mounts = volumes.mount(pod, contents, folder) | {ending.inside: ending.file}
         plan = launch.plan_launch(pod, mounts=mounts, contents=contents, host=host, port=port)
         supervisor = Supervisor(
             pod,

@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 
 from phalanx_operator.api.types import Manifest
+from phalanx_operator.local.ending import EndingFile
 from phalanx_operator.local.health import Health
 from phalanx_operator.local.launch import container_of, port_of
 from phalanx_operator.local.podstatus import PodStatus
@@ -46,6 +47,7 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self.host, self.port = host, port
         self.log = folder / "output.log"
+        self._ending = EndingFile.of(container, folder, log=self.log)
         self.status = PodStatus()
 
     def stop(self, *, grace_s: float | None = None) -> None:
@@ -80,6 +82,7 @@ class Supervisor:
 
     async def _run_once(self, session: aiohttp.ClientSession) -> int:
         """One run of the process, from start to exit."""
+        self._ending.clear()
         process = await Process.start(self._argv, env=self._env, cwd=self._folder, log=self.log)
         self._set(phase="Running", pid=process.pid, waiting="", message="", started_at=time.time())
         exited = asyncio.create_task(process.wait())
@@ -100,7 +103,8 @@ class Supervisor:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
         message = problem or f"exited with {code}; read {self.log}"
-        self._set(pid=None, ready=False, started=False, exit_code=code, message=message)
+        ending = self._ending.read(code)
+        self._set(pid=None, ready=False, started=False, exit_code=code, message=message, ending=ending)
         return code
 
     def _set(self, **changes: Any) -> None:

@@ -61,7 +61,7 @@ class Up:
         self._cluster = LocalCluster(
             ProcessRunner(options.state.pods, backoff=RESTART), claims=options.claims, tell=self._tell
         )
-        versions = Versions(worker_image="local")
+        versions = Versions(worker_image="local", failure_policy=True)
         reconciler = Reconciler(self._cluster, session=session, clock=time.time, versions=versions)
         self._loop = Loop(self._cluster, reconciler, time.time)
         self._cluster.mark = self._loop.mark

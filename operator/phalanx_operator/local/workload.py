@@ -103,7 +103,7 @@ class Workload:
         return Member(name=pod.name, current=current, ready=pod.status.ready)
 
     async def _start(self, deployment: Manifest) -> None:
-        manifest = pod_of(deployment, number=self._number, port=_free_port())
+        manifest = pod_of(deployment, number=self._number, port=free_port())
         self._number += 1
         try:
             pod = await self._runner.start(
@@ -145,7 +145,7 @@ def _decoded(data: Mapping[str, str] | None) -> dict[str, bytes]:
     return {name: base64.b64decode(content) for name, content in (data or {}).items()}
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """Free now; the process binds it some moments later. Should another program take it, the process ends, and
     its pod is started again with the same port: a rare nuisance, seen in the pod's log."""
     with socket.socket() as listener:

@@ -50,7 +50,7 @@ def accept(gathered: Gathered, keys: Mapping[str, ApiKey], versions: Versions, r
     verdict = next(iter(bad_pool.values()), None) or _judge_pool(next(iter(pools.values())), versions)
     pool = next(iter(pools.values())) if verdict.accepted else None
     ensembles, bad_ensembles = _read(gathered.ensembles, parse_ensemble, readings)
-    verdicts = judge_ensembles(ensembles.values(), pool) | bad_ensembles
+    verdicts = judge_ensembles(ensembles.values(), pool, by_digest=versions.image_by_digest) | bad_ensembles
     adapters, bad_adapters = _read(gathered.adapters, parse_adapter, readings)
     judged = judge_adapters(adapters.values(), pool=pool, ensembles=verdicts, secrets=keys.keys())
     return Accepted(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from phalanx_operator.api.types import Key, Manifest
+from phalanx_operator.build.labels import is_distillers
 from phalanx_operator.observe.store import Ref
 from phalanx_operator.reconcile.ports import Cluster
 from phalanx_operator.reconcile.relations import adapters_of, ensembles_of
@@ -14,13 +15,17 @@ from phalanx_operator.reconcile.relations import adapters_of, ensembles_of
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gathered:
-    """One pool as it is: the objects that users wrote, what was built for it, its pods, its tenants' Secrets."""
+    """One pool as it is: the objects that users wrote, what was built for it, its pods, its tenants' Secrets.
+
+    `pods` are workers, `distillers` pods of distillation Jobs.
+    """
 
     pool: Manifest
     ensembles: list[Manifest]
     adapters: list[Manifest]
     children: list[Manifest]
     pods: list[Manifest]
+    distillers: list[Manifest]
     secrets: Mapping[str, Manifest]
 
     def child(self, kind: str, name: str) -> Manifest | None:
@@ -41,7 +46,15 @@ async def gather(cluster: Cluster, key: Key) -> Gathered | None:
         cluster.pods(key),
         cluster.secrets(key.namespace, _secret_names(adapters)),
     )
-    return Gathered(pool=pool, ensembles=ensembles, adapters=adapters, children=children, pods=pods, secrets=secrets)
+    return Gathered(
+        pool=pool,
+        ensembles=ensembles,
+        adapters=adapters,
+        children=children,
+        pods=[pod for pod in pods if not is_distillers(pod)],
+        distillers=[pod for pod in pods if is_distillers(pod)],
+        secrets=secrets,
+    )
 
 
 def _secret_names(adapters: list[Manifest]) -> set[str]:

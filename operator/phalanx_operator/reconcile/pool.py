@@ -1,6 +1,6 @@
 """One round of one pool.
 
-    gather -> accept -> observe -> decide -> compose -> build -> write -> report
+    gather -> accept -> distil -> observe -> decide -> compose -> build -> write -> report
 
 Every step before `write` only reads. A resource that is refused is left out of the plan and told so; the others
 go on. A round that fails half-way is simply done again.
@@ -22,11 +22,13 @@ from phalanx_operator.build import Versions, build_pool
 from phalanx_operator.decide.plan import compose_plan
 from phalanx_operator.decide.types import Decision, ReplicasState, WorkerView
 from phalanx_operator.decide.view import PoolView
+from phalanx_operator.observe.distillers import progress_of
 from phalanx_operator.observe.targets import Target, targets
 from phalanx_operator.observe.workers import worker_statuses
 from phalanx_operator.reconcile import keys
 from phalanx_operator.reconcile.accepting import Accepted, accept
 from phalanx_operator.reconcile.deciding import Decided, decide_cuts, remember
+from phalanx_operator.reconcile.distilling import JOB, Distilled, distil
 from phalanx_operator.reconcile.gather import Gathered, gather
 from phalanx_operator.reconcile.memory import PoolMemory
 from phalanx_operator.reconcile.observing import observe
@@ -37,7 +39,7 @@ from phalanx_operator.reconcile.resume import served_plan
 from phalanx_operator.reconcile.rolling import Rolled, as_served, decide_rollouts, remember_rollouts
 from phalanx_operator.reconcile.statuses import Round, reports, reports_of_bad_pool
 from phalanx_operator.reconcile.workers import worker_views
-from phalanx_operator.reconcile.writing import touch_pods, write_children
+from phalanx_operator.reconcile.writing import delete_all, touch_pods, write_children
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +47,8 @@ UNSETTLED_S: Final = 1.0
 """How soon to look again while workers start or do not serve the current plan yet."""
 ROLLING_S: Final = 10.0
 """How soon to look again while a new artifact is on its way: it has a deadline."""
+PROGRESS_S: Final = 10.0
+"""How soon to look again while something is distilled."""
 QUIET_S: Final = 60.0
 """How soon to look again where no worker could answer: an event comes first if one starts."""
 GONE_S: Final = 3600.0
@@ -80,21 +84,36 @@ class Reconciler:
         if accepted.pool is None:
             await publish(self._cluster, reports_of_bad_pool(gathered, accepted, now=self._clock()))
             return GONE_S
-        view = await self._serve(gathered, accepted, accepted.pool, api_keys, memory)
-        refused_s = [max(UNSETTLED_S, each.due_s(now=self._clock())) for each in memory.refused.values()]
-        rolling_s = [ROLLING_S] if any(each.candidate for each in memory.rollouts.values()) else []
-        soon = _next_s(view, targets(gathered.pods), accepted.pool.metrics.interval_s)
-        return min([soon, *refused_s, *rolling_s])
+        distilled = await self._distil(gathered, accepted, accepted.pool, memory)
+        view = await self._serve(gathered, distilled, accepted.pool, api_keys, memory)
+        others_s = [max(UNSETTLED_S, each.due_s(now=self._clock())) for each in memory.refused.values()]
+        others_s += [ROLLING_S] if any(each.candidate for each in memory.rollouts.values()) else []
+        others_s += [PROGRESS_S] if distilled.running else []
+        return min([_next_s(view, targets(gathered.pods), accepted.pool.metrics.interval_s), *others_s])
+
+    async def _distil(self, gathered: Gathered, accepted: Accepted, pool: ServingPool, memory: PoolMemory) -> Distilled:
+        planned = _planned(gathered, memory)
+        return distil(
+            gathered,
+            accepted,
+            pool,
+            plan=planned[1] if planned else None,
+            progress=await progress_of(self._session, targets(gathered.distillers)),
+            refused=memory.refused,
+            versions=self._versions,
+            now=self._clock(),
+        )
 
     async def _serve(
         self,
         gathered: Gathered,
-        accepted: Accepted,
+        distilled: Distilled,
         pool: ServingPool,
         api_keys: Mapping[str, ApiKey],
         memory: PoolMemory,
     ) -> PoolView:
-        """The round of a pool whose spec is valid."""
+        """The round of a pool whose spec is valid, once every ensemble's artifact is known."""
+        accepted = distilled.accepted
         workers = await self._workers(gathered)
         addresses = targets(gathered.pods)
         observation = await observe(self._cluster, self._session, pool, addresses, memory, now=self._clock())
@@ -109,11 +128,11 @@ class Reconciler:
         plan = _compose(pool, accepted, decided, rolled, tenants, memory)
         deployment = gathered.child("Deployment", pool.meta.key.name)
         replicas = decide_count(pool, deployment, workers, decided, observation, memory, now=now)
-        view = await self._act(gathered, pool, plan, replicas, workers, memory)
+        view = await self._act(gathered, pool, distilled, plan, replicas, workers, memory)
         # Tenants are many, and what is said of them follows from these alone.
         told = (view, accepted.adapters, accepted.adapter_verdicts, gathered.adapters)
-        refusals = [each.text for each in memory.refused.values() if each.lasts]
-        done = Round(gathered, accepted, view, decided, rolled, replicas, observation, now, refusals)
+        refusals = [each.text for ref, each in memory.refused.items() if each.lasts and ref.kind != JOB]
+        done = Round(gathered, accepted, view, decided, rolled, replicas, observation, now, refusals, distilled)
         await publish(self._cluster, reports(done, adapters=told != memory.kept.told))
         memory.kept.told = told
         return view
@@ -126,6 +145,7 @@ class Reconciler:
         self,
         gathered: Gathered,
         pool: ServingPool,
+        distilled: Distilled,
         plan: Plan,
         replicas: Decision[ReplicasState],
         workers: list[WorkerView],
@@ -143,7 +163,8 @@ class Reconciler:
         else:
             count = written(pool, gathered.child("Deployment", pool.meta.key.name), replicas)
             wanted = kept.children.of((pool, plan_hash, count), lambda: self._build(pool, files, plan_hash, count))
-            await write_children(self._cluster, gathered, wanted, memory, now=self._clock())
+            await write_children(self._cluster, gathered, [*wanted, *distilled.make], memory, now=self._clock())
+            await delete_all(self._cluster, distilled.drop)
             await touch_pods(self._cluster, gathered.pods, workers, plan_hash)
             memory.keep(plan_hash, plan)
         return kept.view.of(

@@ -31,10 +31,10 @@ class Cluster(Protocol):
         """The three kinds, complete and current."""
 
     async def children(self, pool: Key) -> list[Manifest]:
-        """What was applied for a pool: all that `build_pool` makes."""
+        """What was applied for a pool: all that `build_pool` makes, and the Jobs of its ensembles."""
 
     async def pods(self, pool: Key) -> list[Manifest]:
-        """The pool's workers."""
+        """The pool's workers, and the pods of its ensembles' Jobs."""
 
     async def secrets(self, namespace: str, names: Collection[str], *, fresh: bool = False) -> Mapping[str, Manifest]:
         """Those of the named Secrets that exist; not older than some minutes, with `fresh` as they are now."""

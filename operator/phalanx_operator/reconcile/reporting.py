@@ -30,6 +30,14 @@ EXITS: Final[Moves] = {Action.RAISE: "RaiseThresholds", Action.LOWER: "LowerThre
 REPLICAS: Final[Moves] = {Action.RAISE: "AddWorkers", Action.LOWER: "RemoveWorkers"}
 
 
+_FAILING: Final = (
+    ConditionType.ACCEPTED,
+    ConditionType.APPLIED,
+    ConditionType.DISTILLED,
+    ConditionType.LOADED,
+    ConditionType.AVAILABLE,
+)
+"""Conditions whose failure is worth an event."""
 _PASSING: Final = frozenset(
     {
         Reason.LOADING,
@@ -38,6 +46,8 @@ _PASSING: Final = frozenset(
         Reason.POOL_NOT_AVAILABLE,
         Reason.ROLLING_OUT,
         Reason.ROLLED_BACK,
+        Reason.JOB_PENDING,
+        Reason.DISTILLING,
     }
 )
 
@@ -96,14 +106,15 @@ def moves(*decisions: tuple[Decision[Any], Moves]) -> Iterator[Note]:
 
 
 def turns(before: Manifest, after: Manifest) -> Iterator[Note]:
-    """Notes on conditions that turned: `Accepted`, `Loaded` or `Available` failed; `MetricsAvailable` or `Ready` came
-    or went. Pure."""
+    """Notes on conditions that turned: one of `_FAILING` failed; a distillation began or is done; `MetricsAvailable` or
+    `Ready` came or went. Pure."""
     old, new = _by_type(before), _by_type(after)
-    for kind in (ConditionType.ACCEPTED, ConditionType.APPLIED, ConditionType.LOADED, ConditionType.AVAILABLE):
+    for kind in _FAILING:
         condition = new.get(kind, {})
         failed = condition.get("status") == ConditionStatus.FALSE and _is_failure(kind, condition)
         if failed and condition.get("reason") != old.get(kind, {}).get("reason"):
             yield Note(reason=condition["reason"], action=f"Check{kind}", text=condition["message"], warning=True)
+    yield from _distilled(old.get(ConditionType.DISTILLED, {}), new.get(ConditionType.DISTILLED, {}))
     yield from _metrics(old.get(ConditionType.METRICS_AVAILABLE, {}), new.get(ConditionType.METRICS_AVAILABLE, {}))
     if _pool_is_away(old) or _pool_is_away(new):
         return
@@ -112,6 +123,12 @@ def turns(before: Manifest, after: Manifest) -> Iterator[Note]:
         yield Note(reason="Ready", action="CheckReady", text=ready["message"])
     if _holds(was) and not _holds(ready) and ready.get("reason") != Reason.PLAN_PENDING:
         yield Note(reason=ready["reason"], action="CheckReady", text=ready["message"], warning=True)
+
+
+def _distilled(was: Manifest, now: Manifest) -> Iterator[Note]:
+    """The pod began, or has told its result."""
+    if now and now["reason"] != was.get("reason") and now["reason"] in (Reason.DISTILLING, Reason.RESULT_READY):
+        yield Note(reason=now["reason"], action="Distill", text=now["message"])
 
 
 def _metrics(was: Manifest, now: Manifest) -> Iterator[Note]:
@@ -140,7 +157,8 @@ def _pool_is_away(conditions: dict[str, Manifest]) -> bool:
 
 
 def _is_failure(kind: ConditionType, condition: Manifest) -> bool:
-    """Loading is no failure, it takes its time; and what the pool tells, its tenants do not tell again."""
+    """Loading and distilling are no failures, they take their time; and what the pool tells, its tenants do not tell
+    again."""
     return kind is ConditionType.ACCEPTED or condition["reason"] not in _PASSING
 
 

@@ -66,7 +66,7 @@ def as_served(ensemble: StudentEnsemble, state: RolloutState) -> StudentEnsemble
     students = ensemble.students
     if state.students:
         students = replace(students, min=min(students.min, state.students))
-    return replace(ensemble, artifact=state.serving, students=students)
+    return replace(ensemble, source=state.serving, students=students)
 
 
 def _artifacts(plan: Plan | None) -> Mapping[str, Artifact]:

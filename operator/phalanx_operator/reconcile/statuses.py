@@ -9,11 +9,18 @@ from phalanx_operator.api.parse import parse_meta
 from phalanx_operator.api.types import Manifest
 from phalanx_operator.build.labels import selector_text
 from phalanx_operator.decide.accept import Verdict
-from phalanx_operator.decide.status import adapter_status, ensemble_status, pool_status, refused_status
+from phalanx_operator.decide.status import (
+    adapter_status,
+    ensemble_status,
+    pool_status,
+    refused_status,
+    undistilled_status,
+)
 from phalanx_operator.decide.types import Decision, Observation, ReplicasState
 from phalanx_operator.decide.view import PoolView
 from phalanx_operator.reconcile.accepting import Accepted
 from phalanx_operator.reconcile.deciding import Decided
+from phalanx_operator.reconcile.distilling import Distilled
 from phalanx_operator.reconcile.gather import Gathered
 from phalanx_operator.reconcile.orphans import iso
 from phalanx_operator.reconcile.reporting import EXITS, REPLICAS, ROLLOUT, STUDENTS, Report, moves
@@ -35,6 +42,7 @@ class Round:
     observation: Observation
     now: float
     refusals: Sequence[str] = ()
+    distilled: Distilled | None = None
 
 
 def reports(done: Round, *, adapters: bool = True) -> Iterator[Report]:
@@ -62,10 +70,7 @@ def _each(objects: list[Manifest], verdicts: Mapping[str, Verdict], written: Wri
 
 
 def _refused(obj: Manifest, verdict: Verdict, now: float) -> Report:
-    before = _status(obj)
-    status = refused_status(parse_meta(obj), verdict, previous=before, now=iso(now))
-    # Which artifact serves has to be known when the spec is mended.
-    return Report(obj, status | {key: before[key] for key in ("rollout",) if key in before})
+    return Report(obj, refused_status(parse_meta(obj), verdict, previous=_status(obj), now=iso(now)))
 
 
 def _pool(done: Round) -> Report:
@@ -88,6 +93,11 @@ def _pool(done: Round) -> Report:
 
 def _ensemble(done: Round, obj: Manifest) -> Report:
     name = obj["metadata"]["name"]
+    distillation = done.distilled.by_name.get(name) if done.distilled is not None else None
+    job = done.distilled.jobs.get(name, "") if done.distilled is not None else ""
+    if distillation is not None and name not in done.accepted.ensembles:
+        status = undistilled_status(parse_meta(obj), distillation, job=job, previous=_status(obj), now=iso(done.now))
+        return Report(obj, status)
     decided, rolled, pool = done.decided[name], done.rolled[name], done.accepted.pool
     status = ensemble_status(
         done.accepted.ensembles[name],
@@ -98,6 +108,8 @@ def _ensemble(done: Round, obj: Manifest) -> Report:
         rollout=rolled.decision,
         sight=rolled.sight,
         since=iso(rolled.state.since),
+        distillation=distillation,
+        job=job,
         previous=_status(obj),
         now=iso(done.now),
     )

@@ -29,11 +29,11 @@ def _phase(pod: Manifest) -> str:
 
 def _view(pod: Manifest, reports: Mapping[str, WorkerStatus]) -> WorkerView:
     name = pod["metadata"]["name"]
-    problem, message = _problem(pod.get("status", {}))
+    problem, message = problem_of(pod.get("status", {}))
     return WorkerView(name=name, ready=is_ready(pod), report=reports.get(name), problem=problem, message=message)
 
 
-def _problem(status: Manifest) -> tuple[Reason | None, str]:
+def problem_of(status: Manifest) -> tuple[Reason | None, str]:
     """What the scheduler or the kubelet says is wrong."""
     for condition in status.get("conditions") or []:
         if condition["type"] == "PodScheduled" and condition["status"] == "False":

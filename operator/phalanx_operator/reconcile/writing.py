@@ -85,6 +85,19 @@ def _is_due(manifest: Manifest, live: Manifest | None, before: Applied | None, n
     return now - before.at >= REPEAT_S
 
 
+async def delete_all(cluster: Cluster, objects: Sequence[Manifest]) -> None:
+    """Delete all of them; raises the first ClusterError."""
+    failures = []
+    for obj in objects:
+        try:
+            await cluster.delete(obj)
+            logger.info("deleted %s", ref_of(obj), extra=about(ref_of(obj)))
+        except ClusterError as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
+
+
 async def _delete_surplus(cluster: Cluster, live: dict[Ref, Manifest], wanted: set[Ref]) -> list[ClusterError]:
     failures = []
     for ref in live.keys() - wanted:

@@ -14,7 +14,7 @@ from phalanx_operator.describe.ensemble import explain
 from phalanx_operator.describe.nextsteps import CONDITIONS, DECISIONS
 from phalanx_operator.describe.recommend import recommend
 from tests.operator.describe import samples, scene
-from tests.operator.objects import ensemble, pool
+from tests.operator.objects import distilled, ensemble, pool
 
 DOCS = Path(__file__).parents[3] / "docs"
 
@@ -60,6 +60,24 @@ def test_a_new_artifact_that_was_rolled_back_is_told_with_what_serves_and_what_t
     steps = text.partition("Next\n")[2]
     assert "- RolledBack: do what the message says, then change the spec" in steps
     assert "- CandidateStuck: do what the message says, or raise `spec.rollout.progressDeadlineSeconds`" in steps
+
+
+def test_a_distillation_tells_what_it_does_how_far_it_is_and_what_came_of_the_last_one():
+    result = {"uri": "pvc://models/out/t-1", "digest": "sha256:aa", "students": 3, "rows": 2, "accuracy": 0.91}
+    told = {"job": "tickets-1", "stage": "student 2 of 4", "percent": 45, "leftSeconds": 125, "result": result}
+    waits = scene.condition("Distilled", "False", "Distilling", "student 2 of 4: 45% done")
+    text = explained(scene.with_status(distilled(), waits, distill=told), scene.busy_pool())
+    for part in (
+        "pvc://models/teacher on pvc://models/rows.csv, to pvc://models/out; the Job is tickets-1.",
+        "student 2 of 4: 45% done, 2:05 of this stage left when it was told.",
+        "The latest result is pvc://models/out/t-1, sha256:aa:",
+        "3 students of 2 rows, right on 91.00% of held-out rows.",
+        "- Distilling: wait",
+    ):
+        assert part in text
+    failed = {"job": "tickets-1", "failure": {"job": "tickets-1", "message": "no such column"}}
+    assert "tickets-1 was given up: no such column" in explained(scene.with_status(distilled(), distill=failed), None)
+    assert "there is no Job yet" in explained(distilled(), None)
 
 
 def test_before_the_first_look_nothing_breaks():

@@ -129,7 +129,7 @@ def test_nothing_that_is_registered_makes_kopf_write_to_objects(watched):
     assert not list(registry._changing.get_all_handlers())
     assert not list(registry._spawning.get_all_handlers())
     assert not list(registry._indexing.get_all_handlers()), "each object read would wake all that were read before"
-    assert len(list(registry._watching.get_all_handlers())) == 10
+    assert len(list(registry._watching.get_all_handlers())) == 11
 
 
 def test_watches_are_filtered_by_the_server_and_end_by_a_whole_number_of_seconds():

@@ -186,7 +186,7 @@ async def test_files_that_are_wrong_from_the_start_are_refused_by_field(tmp_path
     (tmp_path / "bad.yaml").write_text(resource("StudentEnsemble", "a", {"pool": "gpus", "students": {"min": 0}}))
     code, said = await run("up", "bad.yaml", "--state-dir", str(tmp_path / "s"), cwd=tmp_path)
     assert code == 1
-    assert "bad.yaml: StudentEnsemble a: spec.artifact: is required" in said
+    assert "bad.yaml: StudentEnsemble a: spec.artifact: must be there unless spec.distill is" in said
     assert "spec.students.min" in said
     assert "Traceback" not in said
 

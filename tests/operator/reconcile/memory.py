@@ -33,6 +33,7 @@ class MemoryCluster:
         self.live = Store()
         self.workers: list[FakeWorker] = []
         self.writes: list[str] = []
+        self.distillers: list[Manifest] = []
         self.touched: dict[str, str] = {}
         self.notes: list[tuple[str, Note]] = []
         self.broken: dict[str, str] = {}
@@ -84,11 +85,11 @@ class MemoryCluster:
             worker.status = {"plan": plan_hash, "ready": True, "ensembles": ensembles}
 
     async def children(self, pool: Key) -> list[Manifest]:
-        kinds = ("ServiceAccount", "ConfigMap", "NetworkPolicy", "Deployment", "Service", "PodDisruptionBudget")
+        kinds = ("ServiceAccount", "ConfigMap", "NetworkPolicy", "Deployment", "Service", "PodDisruptionBudget", "Job")
         return [child for kind in kinds for child in self.live.all_of(kind, pool.namespace)]
 
     async def pods(self, pool: Key) -> list[Manifest]:
-        return [_pod(worker, self.touched.get(worker.name)) for worker in self.workers]
+        return [*(_pod(worker, self.touched.get(worker.name)) for worker in self.workers), *self.distillers]
 
     async def secrets(self, namespace: str, names: Collection[str], *, fresh: bool = False) -> Mapping[str, Manifest]:
         return self._named("Secret", namespace, names)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from phalanx_contract.limits import MAX_ROWS, MAX_STUDENTS
+from phalanx_operator.api.schema.distill import distill
 from phalanx_operator.api.schema.fields import Schema, array, integer, number, obj, string
 from phalanx_operator.api.schema.shared import artifact, pool_name
 
 
 def spec() -> Schema:
-    """Pool and artifact are the user's; the rest has defaults."""
+    """The pool, and either an artifact or what to distil one from, are the user's; the rest has defaults."""
     return obj(
         "One model: where it is served, what it is, and how far load may cut it.",
         {
             "pool": pool_name("ServingPool in the same namespace that serves it."),
             "artifact": artifact("ensemble"),
+            "distill": distill(),
             "students": obj(
                 "How many students answer. The number moves with the load within these bounds.",
                 {
@@ -26,7 +28,7 @@ def spec() -> Schema:
             "accuracy": _accuracy(),
             "rollout": _rollout(),
         },
-        required=("pool", "artifact"),
+        required=("pool",),
     )
 
 

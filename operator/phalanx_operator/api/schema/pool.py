@@ -49,6 +49,12 @@ def spec() -> Schema:
             "adapters": _adapters(),
             "artifacts": _artifacts(),
             "networkPolicy": network_policy(),
+            "distillation": string(
+                "Whether StudentEnsembles of the pool may run distillation Jobs (their spec.distill). Whoever may "
+                "write such an ensemble then chooses image, environment and claims of pods in this namespace.",
+                enum=("Refused", "Allowed"),
+                default="Refused",
+            ),
             "paused": boolean("Leave the pool as it is: no changes to children, no decisions.", default=False),
             "recommendOnly": boolean(
                 "Make decisions and show them in status, but do not apply them: students and thresholds stay where "

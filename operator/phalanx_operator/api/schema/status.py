@@ -66,6 +66,7 @@ def ensemble() -> Schema:
                     "classes": integer("Labels; 0 for embeddings alone.", low=0, high=1_000_000),
                 },
             ),
+            "distill": _distill(),
             "workers": _workers("Workers that serve the ensemble as the plan has it."),
             "rollout": _rollout(),
             "decision": _decision("The latest decision on students."),
@@ -107,6 +108,39 @@ def _rollout() -> Schema:
 def _artifact(description: str, more: dict[str, Schema] | None = None) -> Schema:
     uri = string("Where it lies.", length=(1, MAX_MESSAGE))
     return obj(description, {"uri": uri, "digest": string("What it is.", length=(1, 71)), **(more or {})})
+
+
+def _distill() -> Schema:
+    return obj(
+        "Where the distillation stands, with spec.distill.",
+        {
+            "job": string("Name of the Job that the spec asks for.", length=(0, 63)),
+            "stage": string("What its pod does.", length=(0, 256)),
+            "percent": integer("How much of the stage is done, in steps of five.", low=0, high=100),
+            "leftSeconds": integer("How long the stage will take from then on.", low=0, high=_MAX_INT64),
+            "failure": obj(
+                "The Job that was given up; it is not run again.",
+                {
+                    "job": string("Its name.", length=(0, 63)),
+                    "message": string("Its pod's last words.", length=(0, MAX_MESSAGE)),
+                },
+            ),
+            "result": obj(
+                "What came of it, of this spec or of the one before. It is what the ensemble serves.",
+                {
+                    "mark": string("Stands for teacher, data, output and settings.", length=(0, 64)),
+                    "uri": string("Where the artifact lies.", length=(0, 2048)),
+                    "digest": string("Digest of the artifact.", length=(0, 71)),
+                    "students": integer("Students.", low=0, high=1000),
+                    "rows": integer("Rows of each.", low=0, high=1000),
+                    "accuracy": number("Share of held-out rows that all students get right.", low=0, high=1),
+                    "teacherAccuracy": number("Share of them that the teacher gets right.", low=0, high=1),
+                    "agreement": number("Share of them on which students and teacher agree.", low=0, high=1),
+                    "seconds": number("What the last pod took.", low=0, high=_MAX_INT64),
+                },
+            ),
+        },
+    )
 
 
 def adapter() -> Schema:

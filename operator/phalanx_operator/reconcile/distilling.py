@@ -1,0 +1,135 @@
+"""The distillations of one round: where each stands, what its ensemble serves meanwhile, and which Jobs have to be made
+or deleted. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from phalanx_contract.distillation import Progress
+from phalanx_contract.plan import Artifact, Plan
+from phalanx_operator.api.identity import job_name, mark_of
+from phalanx_operator.api.types import Distill, Key, Manifest, ServingPool, StudentEnsemble
+from phalanx_operator.build import Versions, distillation_job
+from phalanx_operator.decide.distill import (
+    Course,
+    Distillation,
+    Phase,
+    Wanted,
+    decide_distillation,
+)
+from phalanx_operator.decide.remembered import restored
+from phalanx_operator.decide.restore import restore_rollout
+from phalanx_operator.observe.store import Ref, ref_of
+from phalanx_operator.reconcile.accepting import Accepted
+from phalanx_operator.reconcile.gather import Gathered
+from phalanx_operator.reconcile.jobs import distiller_views, job_view
+from phalanx_operator.reconcile.memory import Refusal
+
+JOB = "Job"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Distilled:
+    """By ensemble, where its distillation stands. `accepted` has the ensembles that there is something to serve of.
+
+    `make` are Jobs to apply, `drop` live ones to delete.
+    """
+
+    accepted: Accepted
+    by_name: Mapping[str, Distillation] = field(default_factory=dict)
+    jobs: Mapping[str, str] = field(default_factory=dict)
+    make: tuple[Manifest, ...] = ()
+    drop: tuple[Manifest, ...] = ()
+
+    @property
+    def running(self) -> bool:
+        """Whether there is progress to look at."""
+        return any(each.phase is Phase.RUNNING for each in self.by_name.values())
+
+
+def distil(
+    gathered: Gathered,
+    accepted: Accepted,
+    pool: ServingPool,
+    *,
+    plan: Plan | None,
+    progress: Mapping[str, Progress],
+    refused: Mapping[Ref, Refusal],
+    versions: Versions,
+    now: float,
+) -> Distilled:
+    """Decide on every accepted ensemble that has `spec.distill`; `plan` is what the workers are told to serve now."""
+    asked = {each.meta.key.name: each.source for each in accepted.served if isinstance(each.source, Distill)}
+    statuses = {obj["metadata"]["name"]: obj.get("status") or {} for obj in gathered.ensembles}
+    jobs = {name: job_name(accepted.ensembles[name], distill) for name, distill in asked.items()}
+    decided = {}
+    for name, distill in asked.items():
+        key = accepted.ensembles[name].meta.key
+        wanted = Wanted(mark=mark_of(key, distill), job=jobs[name])
+        live, refusal = gathered.child(JOB, wanted.job), refused.get(Ref(JOB, Key(key.namespace, wanted.job)))
+        decided[name] = decide_distillation(
+            wanted,
+            None if live is None else job_view(live),
+            distiller_views(gathered.distillers, progress, job=wanted.job, mark=wanted.mark),
+            restored(statuses[name]),
+            refusal="" if refusal is None else refusal.text,
+            now=now,
+        )
+    make = (
+        _job(accepted.ensembles[name], asked[name], pool, versions)
+        for name, each in decided.items()
+        if each.course is Course.MAKE
+    )
+    return Distilled(
+        accepted=replace(accepted, ensembles=_with_artifacts(accepted, decided, statuses, plan)),
+        by_name=decided,
+        jobs=jobs,
+        make=tuple(make),
+        drop=tuple(_surplus(gathered, accepted, decided, jobs)),
+    )
+
+
+def _job(ensemble: StudentEnsemble, distill: Distill, pool: ServingPool, versions: Versions) -> Manifest:
+    return distillation_job(
+        ensemble, distill, pool, default_image=versions.worker_image, failure_policy=versions.failure_policy
+    )
+
+
+def _with_artifacts(
+    accepted: Accepted, decided: Mapping[str, Distillation], statuses: Mapping[str, Manifest], plan: Plan | None
+) -> dict[str, StudentEnsemble]:
+    """The ensembles with something to serve: the result, else what serves now. Those without are left out."""
+    served = {each.name: each.artifact for each in plan.ensembles} if plan is not None else {}
+    found = {}
+    for name, ensemble in accepted.ensembles.items():
+        if not isinstance(ensemble.source, Distill):
+            found[name] = ensemble
+        elif name in decided:
+            now = restore_rollout(statuses[name], planned=served.get(name)).serving
+            artifact = _artifact(decided[name], now)
+            found |= {} if artifact is None else {name: replace(ensemble, source=artifact)}
+    return found
+
+
+def _artifact(decided: Distillation, served: Artifact | None) -> Artifact | None:
+    """What an ensemble wants to serve: what its spec asks for once it is there; an earlier result where it serves
+    nowhere yet, as in another pool."""
+    result = decided.remembered.result
+    made = None if result is None else result.outcome.artifact
+    return made if decided.phase is Phase.DONE else served or made
+
+
+def _surplus(
+    gathered: Gathered, accepted: Accepted, decided: Mapping[str, Distillation], jobs: Mapping[str, str]
+) -> Iterable[Manifest]:
+    """Jobs that no ensemble of the pool wants any more. Those of an ensemble that is refused for now are left alone."""
+    names = {obj["metadata"]["name"] for obj in gathered.ensembles}
+    for child in gathered.children:
+        if child["kind"] != JOB or "deletionTimestamp" in child["metadata"]:
+            continue
+        name = child["metadata"]["labels"]["app.kubernetes.io/instance"]
+        if name in names and not accepted.verdicts[name].accepted:
+            continue
+        if jobs.get(name) != ref_of(child).key.name or decided[name].course is Course.DELETE:
+            yield child
