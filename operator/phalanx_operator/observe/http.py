@@ -31,20 +31,22 @@ async def read_bounded(response: aiohttp.ClientResponse) -> bytes:
     return bytes(body)
 
 
-async def get_all(session: aiohttp.ClientSession, targets: Sequence[Target], path: str) -> dict[str, bytes]:
+async def get_all(
+    session: aiohttp.ClientSession, targets: Sequence[Target], path: str, *, timeout_s: float = TIMEOUT_S
+) -> dict[str, bytes]:
     """The bodies of those workers that answered 200 in time, by pod name."""
     gate = asyncio.Semaphore(PARALLEL)
 
     async def one(target: Target) -> tuple[str, bytes | None]:
         async with gate:
-            return target.pod, await _get(session, target.url + path)
+            return target.pod, await _get(session, target.url + path, timeout_s)
 
     answers = await asyncio.gather(*(one(target) for target in targets))
     return {pod: body for pod, body in answers if body is not None}
 
 
-async def _get(session: aiohttp.ClientSession, url: str) -> bytes | None:
-    timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+async def _get(session: aiohttp.ClientSession, url: str, timeout_s: float) -> bytes | None:
+    timeout = aiohttp.ClientTimeout(total=timeout_s)
     try:
         async with session.get(url, timeout=timeout, allow_redirects=False) as response:
             return await read_bounded(response) if response.status == 200 else None
