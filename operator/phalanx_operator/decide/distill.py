@@ -15,14 +15,24 @@ anything again. FAILED ends with another Job's name (the spec changed), DONE wit
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from phalanx_contract.conditions import ConditionStatus, ConditionType, Reason
 from phalanx_contract.distillation import Outcome, Progress
 from phalanx_operator.decide.conditions import Finding
+from phalanx_operator.decide.distillation import (
+    Course,
+    Distillation,
+    DistillerView,
+    Failure,
+    JobView,
+    Phase,
+    Remembered,
+    Result,
+    Wanted,
+)
 
 KEEP_JOB_S: Final = 3600.0
 """How long a Job whose outcome is known stays, for people to read its log."""
@@ -32,91 +42,6 @@ STEP: Final = 0.05
 """Progress is told in steps of this share, so that a status does not change every second."""
 _LONGEST: Final = 1200
 """Characters of a pod's last words that a condition repeats."""
-
-
-class Phase(enum.StrEnum):
-    """Where a distillation stands."""
-
-    WAITING = "Waiting"
-    RUNNING = "Running"
-    FAILED = "Failed"
-    DONE = "Done"
-
-
-class Course(enum.StrEnum):
-    """What to do about the Job."""
-
-    LEAVE = "Leave"
-    MAKE = "Make"
-    DELETE = "Delete"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Wanted:
-    """What a spec asks for: a result by its mark, from a Job by its name."""
-
-    mark: str
-    job: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class JobView:
-    """The Job. `ended_at` (s) is None while it goes on; `failure` is empty, or why it was given up."""
-
-    failure: str = ""
-    ended_at: float | None = None
-    deleting: bool = False
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DistillerView:
-    """A pod of the Job. `outcome` is what it told at its end; `words` its last ones if it failed.
-
-    `problem` says why it does not run; `progress` is None while it does not answer.
-    """
-
-    name: str
-    ended: bool = False
-    running: bool = False
-    outcome: Outcome | None = None
-    words: str = ""
-    problem: str = ""
-    progress: Progress | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Result:
-    """An outcome, and the mark that it is the outcome of."""
-
-    mark: str
-    outcome: Outcome
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Failure:
-    """A Job that was given up, by name, and why."""
-
-    job: str
-    message: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Remembered:
-    """What the status keeps. `progress` is as it was told last, in steps."""
-
-    result: Result | None = None
-    failure: Failure | None = None
-    progress: Progress | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Distillation:
-    """The decision: where it stands, what to do, what to remember, and what to tell."""
-
-    phase: Phase
-    course: Course
-    remembered: Remembered
-    finding: Finding
 
 
 def decide_distillation(

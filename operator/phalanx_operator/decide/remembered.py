@@ -10,7 +10,7 @@ import msgspec
 from phalanx_contract.distillation import Outcome, Progress
 from phalanx_operator.api.types import Manifest
 from phalanx_operator.decide.conditions import shorten
-from phalanx_operator.decide.distill import Failure, Remembered, Result
+from phalanx_operator.decide.distillation import Failure, Remembered, Result
 
 _NAMES: Final = {"teacher_accuracy": "teacherAccuracy"}
 """Fields of an outcome that the API writes in another way."""

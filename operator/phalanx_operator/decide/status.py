@@ -16,7 +16,7 @@ from phalanx_operator.api.types import Manifest, Meta, ServingPool, StudentEnsem
 from phalanx_operator.decide.accept import Verdict, refused
 from phalanx_operator.decide.candidate import Sight
 from phalanx_operator.decide.conditions import Finding, accepted, applied, merge_conditions, ready, shorten
-from phalanx_operator.decide.distill import Distillation
+from phalanx_operator.decide.distillation import Distillation
 from phalanx_operator.decide.loaded import adapter_in, ensemble_in, loaded, same_adapter, same_ensemble, served
 from phalanx_operator.decide.remembered import distill_status
 from phalanx_operator.decide.rolledout import rolled_out, rollout_status, serving_digest

@@ -5,19 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from phalanx_contract.distillation import Progress
 from phalanx_contract.plan import Artifact, Plan
 from phalanx_operator.api.identity import job_name, mark_of
 from phalanx_operator.api.types import Distill, Key, Manifest, ServingPool, StudentEnsemble
 from phalanx_operator.build import Versions, distillation_job
-from phalanx_operator.decide.distill import (
-    Course,
-    Distillation,
-    Phase,
-    Wanted,
-    decide_distillation,
-)
+from phalanx_operator.decide.distill import decide_distillation
+from phalanx_operator.decide.distillation import Course, Distillation, Phase, Remembered, Wanted
 from phalanx_operator.decide.remembered import restored
 from phalanx_operator.decide.restore import restore_rollout
 from phalanx_operator.observe.store import Ref, ref_of
@@ -26,7 +22,7 @@ from phalanx_operator.reconcile.gather import Gathered
 from phalanx_operator.reconcile.jobs import distiller_views, job_view
 from phalanx_operator.reconcile.memory import Refusal
 
-JOB = "Job"
+JOB: Final = "Job"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,45 +44,54 @@ class Distilled:
         return any(each.phase is Phase.RUNNING for each in self.by_name.values())
 
 
-def distil(
-    gathered: Gathered,
-    accepted: Accepted,
-    pool: ServingPool,
-    *,
-    plan: Plan | None,
-    progress: Mapping[str, Progress],
-    refused: Mapping[Ref, Refusal],
-    versions: Versions,
-    now: float,
-) -> Distilled:
-    """Decide on every accepted ensemble that has `spec.distill`; `plan` is what the workers are told to serve now."""
-    asked = {each.meta.key.name: each.source for each in accepted.served if isinstance(each.source, Distill)}
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a round found out of distillations, beside what it gathered. `now` in seconds since 1970.
+
+    `plan` is what the workers are told to serve now, `progress` what pods say by name, `refused` what the cluster did
+    not take.
+    """
+
+    plan: Plan | None
+    progress: Mapping[str, Progress]
+    refused: Mapping[Ref, Refusal]
+    now: float
+
+
+def distil(gathered: Gathered, accepted: Accepted, pool: ServingPool, seen: Seen, *, versions: Versions) -> Distilled:
+    """Decide on every accepted ensemble that has `spec.distill`."""
+    asked = {each.meta.key.name: (each, each.source) for each in accepted.served if isinstance(each.source, Distill)}
     statuses = {obj["metadata"]["name"]: obj.get("status") or {} for obj in gathered.ensembles}
-    jobs = {name: job_name(accepted.ensembles[name], distill) for name, distill in asked.items()}
-    decided = {}
-    for name, distill in asked.items():
-        key = accepted.ensembles[name].meta.key
-        wanted = Wanted(mark=mark_of(key, distill), job=jobs[name])
-        live, refusal = gathered.child(JOB, wanted.job), refused.get(Ref(JOB, Key(key.namespace, wanted.job)))
-        decided[name] = decide_distillation(
-            wanted,
-            None if live is None else job_view(live),
-            distiller_views(gathered.distillers, progress, job=wanted.job, mark=wanted.mark),
-            restored(statuses[name]),
-            refusal="" if refusal is None else refusal.text,
-            now=now,
+    jobs = {name: job_name(ensemble, distill) for name, (ensemble, distill) in asked.items()}
+    decided = {
+        name: _decide(
+            ensemble.meta.key,
+            Wanted(mark=mark_of(ensemble.meta.key, distill), job=jobs[name]),
+            gathered,
+            seen,
+            before=restored(statuses[name]),
         )
-    make = (
-        _job(accepted.ensembles[name], asked[name], pool, versions)
-        for name, each in decided.items()
-        if each.course is Course.MAKE
-    )
+        for name, (ensemble, distill) in asked.items()
+    }
+    make = [name for name, each in decided.items() if each.course is Course.MAKE]
     return Distilled(
-        accepted=replace(accepted, ensembles=_with_artifacts(accepted, decided, statuses, plan)),
+        accepted=replace(accepted, ensembles=_with_artifacts(accepted, decided, statuses, seen.plan)),
         by_name=decided,
         jobs=jobs,
-        make=tuple(make),
+        make=tuple(_job(*asked[name], pool, versions) for name in make),
         drop=tuple(_surplus(gathered, accepted, decided, jobs)),
+    )
+
+
+def _decide(key: Key, wanted: Wanted, gathered: Gathered, seen: Seen, *, before: Remembered) -> Distillation:
+    live, refusal = gathered.child(JOB, wanted.job), seen.refused.get(Ref(JOB, Key(key.namespace, wanted.job)))
+    return decide_distillation(
+        wanted,
+        None if live is None else job_view(live),
+        distiller_views(gathered.distillers, seen.progress, job=wanted.job, mark=wanted.mark),
+        before,
+        refusal="" if refusal is None else refusal.text,
+        now=seen.now,
     )
 
 

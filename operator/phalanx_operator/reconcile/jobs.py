@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from phalanx_contract.distillation import Progress, parse_ending
 from phalanx_operator.api.types import Manifest
 from phalanx_operator.build.labels import LABEL_MARK
-from phalanx_operator.decide.distill import DistillerView, JobView
+from phalanx_operator.decide.distillation import DistillerView, JobView
 from phalanx_operator.reconcile.workers import problem_of
 
 _JOB_NAME = "job-name"

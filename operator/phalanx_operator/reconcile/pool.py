@@ -28,7 +28,7 @@ from phalanx_operator.observe.workers import worker_statuses
 from phalanx_operator.reconcile import keys
 from phalanx_operator.reconcile.accepting import Accepted, accept
 from phalanx_operator.reconcile.deciding import Decided, decide_cuts, remember
-from phalanx_operator.reconcile.distilling import JOB, Distilled, distil
+from phalanx_operator.reconcile.distilling import JOB, Distilled, Seen, distil
 from phalanx_operator.reconcile.gather import Gathered, gather
 from phalanx_operator.reconcile.memory import PoolMemory
 from phalanx_operator.reconcile.observing import observe
@@ -93,16 +93,13 @@ class Reconciler:
 
     async def _distil(self, gathered: Gathered, accepted: Accepted, pool: ServingPool, memory: PoolMemory) -> Distilled:
         planned = _planned(gathered, memory)
-        return distil(
-            gathered,
-            accepted,
-            pool,
-            plan=planned[1] if planned else None,
-            progress=await progress_of(self._session, targets(gathered.distillers)),
-            refused=memory.refused,
-            versions=self._versions,
-            now=self._clock(),
+        seen = Seen(
+            planned[1] if planned else None,
+            await progress_of(self._session, targets(gathered.distillers)),
+            memory.refused,
+            self._clock(),
         )
+        return distil(gathered, accepted, pool, seen, versions=self._versions)
 
     async def _serve(
         self,

@@ -11,9 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from phalanx_contract.conditions import Reason
 from phalanx_contract.distillation import Outcome, Progress
-from phalanx_operator.decide.distill import (
-    KEEP_JOB_S,
-    TELL_WITHIN_S,
+from phalanx_operator.decide.distill import KEEP_JOB_S, TELL_WITHIN_S, decide_distillation, in_steps
+from phalanx_operator.decide.distillation import (
     Course,
     DistillerView,
     Failure,
@@ -22,8 +21,6 @@ from phalanx_operator.decide.distill import (
     Remembered,
     Result,
     Wanted,
-    decide_distillation,
-    in_steps,
 )
 from phalanx_operator.decide.remembered import distill_status, restored
 
