@@ -7,10 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,7 @@ from phalanx_distill.errors import DataError, OutputError
 from phalanx_distill.job.places import on_disk
 from phalanx_distill.job.run import FAILED, OUTCOME, ending_of, run
 from phalanx_distill.job.telling import Telling, answering, progress
+from phalanx_distill.lock import locked
 from phalanx_distill.progress import Silent
 from phalanx_grid import verify_artifact
 from tests.distill import tiny
@@ -127,6 +130,21 @@ def test_snapshots_of_a_result_for_a_store_lie_on_the_claim_and_go_at_the_end(cl
         done(fails, claims)
     done(asked, claims)
     assert not list((claims / "work" / "tries").iterdir())
+
+
+def test_a_pod_waits_for_the_one_before_to_let_go_of_the_folder(claims: Path) -> None:
+    said, asked = threading.Event(), task(output="pvc://models/out/ens-3")
+
+    class Hears(Silent):
+        def say(self, line: str) -> None:
+            if "waiting for the pod before" in line:
+                said.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        with locked(claims / "models" / "out" / "ens-3.work"):
+            second = pool.submit(run, asked, claims_dir=claims, device="cpu", report=Hears())
+            assert said.wait(60)
+        assert second.result(60).digest == done(task(), claims).digest
 
 
 @pytest.mark.parametrize(

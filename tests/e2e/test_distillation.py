@@ -69,8 +69,7 @@ async def answers(scene: Scene) -> str:
     if response.status != 200:
         raise NotYet(str(response))
     assert set(response.answers.labels) <= set(tiny.CLUES)
-    (report,) = (await worker.status()).ensembles
-    return report.digest
+    return next(report.digest for report in (await worker.status()).ensembles if report.name == MODEL)
 
 
 async def told(scene: Scene, *words: str, reason: str = "") -> None:

@@ -15,7 +15,7 @@ from phalanx_distill.cost import cost
 from phalanx_distill.detail import look
 from phalanx_distill.ensemble import train_ensemble
 from phalanx_distill.evaluate import Measured, measure
-from phalanx_distill.lock import locked
+from phalanx_distill.lock import Waiting, locked
 from phalanx_distill.noting import note_corpus, note_taught
 from phalanx_distill.output import check_output, finished, work_dir
 from phalanx_distill.packaged import pooled_texts
@@ -45,10 +45,12 @@ def distill(
     force: bool = False,
     keep_work: bool = False,
     teachers: Path | None = None,
+    waiting: Waiting | None = None,
 ) -> Report:
     """Make an ensemble artifact at `out`; goes on where an interrupted run stopped, and does nothing if all is there.
 
-    `teachers` is a folder that keeps fine-tuned teachers and their answers for runs that differ in students alone.
+    `teachers` is a folder that keeps fine-tuned teachers and their answers for runs that differ in students alone. With
+    `waiting` a run waits for another that has the same `out`, which is refused otherwise.
 
     Raises:
         DistillError: rows, settings or the output folder cannot be used; nothing was written then.
@@ -65,7 +67,7 @@ def distill(
     check_output(out, mark, force=force)
     run = Run(mark, sources, settings, prepared, compute, Stages(work_dir(out), mark), report, shelf=teachers)
     teacher, tokenizer = untaught(run, settings.seed)
-    with locked(work_dir(out)):
+    with locked(work_dir(out), waiting=waiting):
         if run.stages.open():
             report.say(f"going on with what {run.stages.root} holds")
         result = _train(run, teacher, tokenizer, out)

@@ -77,8 +77,17 @@ def _distilled(
             rows=find_rows(data, text_column=task.text_column, label_column=task.label_column),
         )
         out.parent.mkdir(parents=True, exist_ok=True)
-        # The folder's name is made from the task: what lies there came of the same one.
-        return distill(sources, settings, out=out, compute=Compute.of(device), report=report, force=True)
+        return distill(
+            sources,
+            settings,
+            out=out,
+            compute=Compute.of(device),
+            report=report,
+            # The folder's name is made from the task: what lies there came of the same one.
+            force=True,
+            # One that is being evicted, or whose node is only cut off, may hold the folder for a while.
+            waiting=lambda: report.say("waiting for the pod before to end"),
+        )
 
 
 def _outcome(task: Task, folder: Path, report: Report) -> Outcome:

@@ -126,7 +126,7 @@ def _distill() -> Schema:
                 },
             ),
             "result": obj(
-                "What came of it, of this spec or of the one before. It is what the ensemble serves.",
+                "What came of it, of this spec or of the one before.",
                 {
                     "mark": string("Stands for teacher, data, output and settings.", length=(0, 64)),
                     "uri": string("Where the artifact lies.", length=(0, 2048)),
