@@ -27,6 +27,9 @@ MAX_ROWS: Final = 48
 MAX_ENSEMBLES: Final = 64
 """Ensembles of one plan: `ensemble` is a metric label of each worker."""
 
+MAX_ALONE: Final = 1_000
+"""Workers of one pool that change an artifact one after the other."""
+
 MAX_ADAPTERS: Final = 20_000
 """Adapters of one ensemble in one plan."""
 

@@ -16,6 +16,7 @@ from msgspec import Meta
 from phalanx_contract.errors import FieldError
 from phalanx_contract.limits import (
     MAX_ADAPTERS,
+    MAX_ALONE,
     MAX_ENSEMBLES,
     MAX_NAME,
     MAX_PLAN_BYTES,
@@ -29,11 +30,13 @@ PLAN_FORMAT: Final = "phalanx.plan/v1"
 PlanHash = NewType("PlanHash", str)
 """`sha256:` and 64 hex digits over the plan's canonical JSON."""
 
+_CANDIDATE: Final = "@candidate"
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 # Kubernetes object names are dot-separated labels; lengths are bounded by Meta beside the pattern.
 _DNS = rf"^{_LABEL}(\.{_LABEL})*$"
 
 Name = Annotated[str, Meta(pattern=_DNS, max_length=MAX_NAME)]
+PodName = Annotated[str, Meta(pattern=_DNS, max_length=253)]
 PoolName = Annotated[str, Meta(pattern=rf"^{_LABEL}$", max_length=MAX_POOL_NAME)]
 Namespace = Annotated[str, Meta(pattern=rf"^{_LABEL}$", max_length=63)]
 Digest = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}$")]
@@ -108,13 +111,18 @@ class Candidate(_Frozen, frozen=True):
 
 
 class Ensemble(_Frozen, frozen=True):
-    """One model: its artifact, its cut, its tenants, and while another artifact is on its way, that."""
+    """One model: its artifact, its cut, its tenants, and while another artifact is on its way, that.
+
+    `alone` are workers, by the names of their pods, that have no room for two artifacts: they let go of what they serve
+    before they load the candidate, or without one the artifact.
+    """
 
     name: Name
     artifact: Artifact
     cut: Cut = Cut()
     adapters: Annotated[tuple[Adapter, ...], Meta(max_length=MAX_ADAPTERS)] = ()
     candidate: Candidate | None = None
+    alone: Annotated[tuple[PodName, ...], Meta(max_length=MAX_ALONE)] = ()
 
     def __post_init__(self) -> None:
         _unique("adapters", (adapter.name for adapter in self.adapters))
@@ -137,7 +145,12 @@ class Plan(_Frozen, frozen=True, omit_defaults=False):
 
 def candidate_name(ensemble: str) -> str:
     """What reports and metrics call the candidate of an ensemble; no resource can have such a name."""
-    return f"{ensemble}@candidate"
+    return f"{ensemble}{_CANDIDATE}"
+
+
+def is_candidate(name: str) -> bool:
+    """Whether reports and metrics of this name are a candidate's."""
+    return name.endswith(_CANDIDATE)
 
 
 def _unique(field: str, names: object) -> None:

@@ -55,6 +55,7 @@ def ensembles_of(draw: st.DrawFn) -> Ensemble:
         cut=draw(cuts()),
         adapters=tuple(draw(st.lists(adapters, max_size=4, unique_by=lambda adapter: adapter.name))),
         candidate=None if candidate is None or candidate.artifact == own else candidate,
+        alone=tuple(draw(st.lists(names, max_size=2))),
     )
 
 

@@ -85,8 +85,10 @@ class Tenant:
         return _answers(logits, self.module.labels)
 
 
-def make_ensemble(path: Path, *, labels: Sequence[str] = ("negative", "positive"), seed: int = 0) -> Artifact:
-    """Write an ensemble of three students by two rows."""
+def make_ensemble(
+    path: Path, *, labels: Sequence[str] = ("negative", "positive"), seed: int = 0, made: str = "at random"
+) -> Artifact:
+    """Write an ensemble of three students by two rows; made otherwise, it is another artifact with the same answers."""
     geometry = Geometry(
         family="bert", students=STUDENTS, rows=2, hidden=32, heads=4, ffn=64, vocab=_tokenizer().vocab,
         max_positions=_MAX_TOKENS, classes=len(labels),
@@ -94,7 +96,7 @@ def make_ensemble(path: Path, *, labels: Sequence[str] = ("negative", "positive"
     grid = Grid.from_geometry(geometry, labels, seed=seed).eval()
     with torch.no_grad():
         grid.readout.head.weight.mul_(_HEAD_SCALE)
-    digest = save_artifact(path, grid, _tokenizer(), provenance={"made": "at random"}, accuracy=_measured(grid))
+    digest = save_artifact(path, grid, _tokenizer(), provenance={"made": made}, accuracy=_measured(grid))
     return Artifact(path=path, digest=digest)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 
-from phalanx_contract.runtime import HEADER_PLAN, HEADER_STUDENTS
+from phalanx_contract.runtime import HEADER_PLAN, HEADER_STUDENTS, HEADER_VERSION
 from phalanx_contract.worker import STATUS_PATH, WorkerStatus, parse_status
 from tests.e2e.artifacts import TEXTS, Answers
 from tests.e2e.waiting import NotYet
@@ -22,6 +22,7 @@ class Response:
     answers: Answers
     students: str = ""
     plan: str = ""
+    version: str = ""
     error: str = ""
 
 
@@ -70,4 +71,5 @@ def _read(status: int, headers: dict[str, str], body: dict[str, Any]) -> Respons
         answers=Answers(outputs["label"]["data"], rows),
         students=headers.get(HEADER_STUDENTS, ""),
         plan=headers.get(HEADER_PLAN, ""),
+        version=headers.get(HEADER_VERSION, ""),
     )

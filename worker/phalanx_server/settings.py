@@ -67,6 +67,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     adapter_rank: Annotated[int, Meta(ge=1, le=256)] = 16
     """Largest rank of an adapter: every slot has room for it."""
 
+    models_bytes: Annotated[int, Meta(ge=0)] = 0
+    """Most bytes of weights of all artifacts that are held at a time; 0 is no bound but the machine's. On a CPU, where
+    the kernel ends a process that asks for too much, it turns that into a load that fails (OutOfMemory)."""
+
     max_body_bytes: Count = 2 * 1024 * 1024
     """Largest request body; beyond it 413."""
     max_texts: Count = 512

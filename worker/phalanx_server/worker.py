@@ -84,6 +84,8 @@ class Worker:
         if problem := self._engine.problem():
             return problem
         hosted = list(self.registry.hosted.values())
+        if leaving := [h.spec.name for h in hosted if h.leaving]:
+            return f"making room for another artifact: {', '.join(leaving)}"
         if hosted and not any(h.shelf for h in hosted):
             return "; ".join(f"{h.spec.name}: {h.failure or 'loading'}" for h in hosted)
         if not self._was_ready and (loading := [h.spec.name for h in hosted if h.state is LoadState.LOADING]):
@@ -143,6 +145,7 @@ class Worker:
 
     def _publish(self, orders: Orders) -> None:
         self._engine.orders = orders
+        self._engine.submit(())  # an engine without work holds what has left until it is woken
 
     def _post(self, results: Results) -> None:
         """Hand results to the event loop; called on the engine thread."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from phalanx_contract.plan import Artifact, candidate_name
-from phalanx_contract.worker import Comparison, LoadState
+from phalanx_contract.worker import Comparison, LoadReason, LoadState
 from phalanx_operator.decide.loaded import Held, ensemble_in
 from phalanx_operator.decide.types import WorkerView
 from phalanx_operator.decide.view import report_of
@@ -22,6 +22,9 @@ class Sight:
         students: how many the serving artifact has; 0 if no worker serves it.
         next_students: how many this one has; 0 if no worker holds it.
         compared: what its answers were worth, over all workers.
+        names: of the workers in `held`.
+        serving: names of those that answer requests for the ensemble, with whatever artifact.
+        stranded: names of those that have no room to go back to the serving artifact.
     """
 
     held: tuple[Held, ...] = ()
@@ -29,6 +32,9 @@ class Sight:
     students: int = 0
     next_students: int = 0
     compared: Comparison = field(default_factory=Comparison)
+    names: tuple[str, ...] = ()
+    serving: frozenset[str] = frozenset()
+    stranded: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, workers: Iterable[WorkerView], name: str, *, wanted: Artifact, serving: Artifact | None) -> Sight:
@@ -40,13 +46,28 @@ class Sight:
             silent=sum(each.ready and each.report is None for each in seen),
             students=0 if serving is None else _students(reporting, (name,), serving.digest),
             next_students=_students(reporting, (name, candidate_name(name)), wanted.digest),
+            names=tuple(each.name for each in reporting),
+            serving=frozenset(each.name for each in reporting if each.ready and _answers(each, name)),
+            stranded=tuple(
+                each.name for each in reporting if serving and crowded(ensemble_in(each, name, serving.digest))
+            ),
             compared=_sum(_compared(each, name, wanted.digest) for each in reporting),
         )
+
+    @property
+    def without_room(self) -> tuple[str, ...]:
+        """Names of the workers that have no room for it beside what they serve."""
+        return tuple(name for name, held in zip(self.names, self.held, strict=False) if crowded(held))
 
     @property
     def warm(self) -> int:
         """Workers that hold it, and could serve it at once."""
         return sum(each.state is LoadState.SERVING for each in self.held)
+
+
+def crowded(held: Held) -> bool:
+    """Whether there is no room for it in a worker."""
+    return held.state is LoadState.FAILED and held.reason is LoadReason.OUT_OF_MEMORY
 
 
 def artifact_in(worker: WorkerView, name: str, digest: str) -> Held:
@@ -65,6 +86,11 @@ def _students(workers: Sequence[WorkerView], names: Sequence[str], digest: str) 
     """Students of an artifact that a worker holds under one of the names; 0 if none does."""
     reports = [report for name in names for each in workers if (report := report_of(each, name)) is not None]
     return max((each.students for each in reports if each.digest == digest), default=0)
+
+
+def _answers(worker: WorkerView, name: str) -> bool:
+    report = report_of(worker, name)
+    return report is not None and bool(report.digest)
 
 
 def _compared(worker: WorkerView, name: str, digest: str) -> Comparison:

@@ -6,9 +6,11 @@ All ensembles of a pool share its devices, so their shares add up: at 1 the work
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+from phalanx_contract.plan import candidate_name, is_candidate
 from phalanx_operator.decide.capacity import capacity_at
-from phalanx_operator.decide.types import EnsembleMetrics
+from phalanx_operator.decide.types import EnsembleMetrics, Observation
 
 
 def share_at(metrics: EnsembleMetrics, students: int) -> float | None:
@@ -32,3 +34,13 @@ def shares_of_others(ensembles: Mapping[str, EnsembleMetrics], ceilings: Mapping
     }
     total = sum(shares.values())
     return {name: total - shares.get(name, 0.0) for name in ceilings}
+
+
+def with_candidates(observation: Observation) -> Observation:
+    """The same load with what candidates answer counted as their ensembles': there it would come back to."""
+    own = {name: metrics for name, metrics in observation.ensembles.items() if not is_candidate(name)}
+    for name, metrics in own.items():
+        taken = observation.ensembles.get(candidate_name(name))
+        if taken is not None and taken.tokens_per_s is not None and metrics.tokens_per_s is not None:
+            own[name] = replace(metrics, tokens_per_s=metrics.tokens_per_s + taken.tokens_per_s)
+    return replace(observation, ensembles=own)

@@ -65,6 +65,7 @@ def compose_plan(
                 cut=cuts.get(each.meta.key.name) or _spec_cut(each),
                 adapters=tuple(tenants[each.meta.key.name]),
                 candidate=_candidate(each, _state(rollouts, each)),
+                alone=_state(rollouts, each).alone,
             )
             for each in sorted(kept, key=lambda each: each.meta.key.name)
         ),

@@ -48,6 +48,7 @@ def restore_rollout(status: Mapping[str, Any], *, planned: Artifact | None) -> R
         stage=Stage.SERVING if lost else stage,
         since=seconds_of(shown.get("since") or "") or 0.0,
         rejected=_rejected(shown.get("rejected")),
+        alone=tuple(shown.get("alone") or ()),
     )
 
 

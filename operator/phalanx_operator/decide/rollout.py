@@ -20,6 +20,7 @@ from phalanx_operator.api.types import Canary, StudentEnsemble
 from phalanx_operator.decide.candidate import Sight, name_of
 from phalanx_operator.decide.loaded import Held
 from phalanx_operator.decide.nextsteps import field_of, step_of
+from phalanx_operator.decide.onebyone import next_back, next_forward
 from phalanx_operator.decide.types import Action, Decision, DecisionReason, Rejected, RolloutState, Stage
 from phalanx_operator.decide.wilson import upper_bound
 
@@ -67,10 +68,10 @@ def decide_rollout(*, policy: RolloutPolicy, sight: Sight, state: RolloutState, 
     if state.serving is None or (not state.students and state.serving != policy.wanted):
         return _first(policy, now)
     if policy.wanted == state.serving:
-        return _settled(state, now)
+        return _back(sight, _settled(state, now))
     before = state.rejected
     if before is not None and (before.artifact, before.generation) == (policy.wanted, policy.generation):
-        return _step(state, Action.STAY, before.reason, before.message)
+        return _back(sight, _step(state, Action.STAY, before.reason, before.message))
     if state.candidate != policy.wanted:
         return _start(policy, state, now)
     broken = _broken(sight.held)
@@ -95,13 +96,22 @@ def _settled(state: RolloutState, now: float) -> _Step:
         settled = replace(state, stage=Stage.SERVING, since=since, rejected=None)
         return _step(settled, Action.STAY, DecisionReason.ARTIFACT_CURRENT, message)
     message = f"{name_of(state.candidate)} is let go: the spec names {name_of(state.serving)} again, which serves"
-    settled = replace(state, stage=Stage.SERVING, candidate=None, since=now, rejected=None)
+    settled = replace(state, stage=Stage.SERVING, candidate=None, since=now, rejected=None, alone=())
     return _step(settled, Action.ROLL_BACK, DecisionReason.SPEC_CHANGED, message)
+
+
+def _back(sight: Sight, step: _Step) -> _Step:
+    """The step, or before it the next worker that has to come back."""
+    if step.action is not Action.STAY:
+        return step
+    if not sight.stranded and all(name in sight.serving for name in step.state.alone):
+        return replace(step, state=replace(step.state, alone=()))
+    return next_back(step.state, sight) or step
 
 
 def _start(policy: RolloutPolicy, state: RolloutState, now: float) -> _Step:
     assert state.serving is not None
-    started = replace(state, stage=Stage.WARMING, candidate=policy.wanted, since=now, rejected=None)
+    started = replace(state, stage=Stage.WARMING, candidate=policy.wanted, since=now, rejected=None, alone=())
     old, new = name_of(state.serving), name_of(policy.wanted)
     message = f"{new} is loaded beside {old}, which serves until all workers hold the new one"
     if state.candidate is None:
@@ -113,6 +123,8 @@ def _start(policy: RolloutPolicy, state: RolloutState, now: float) -> _Step:
 def _warming(policy: RolloutPolicy, sight: Sight, state: RolloutState, now: float) -> _Step:
     waits = _not_warm(sight, state)
     if waits is not None:
+        if waits.action is Action.STAY and not policy.canary.weight:
+            waits = next_forward(state, sight, now=now) or waits
         if now - state.since <= policy.deadline_s:
             return waits
         late = f"is not warm after {policy.deadline_s:g} s: {_trouble(sight)}"
@@ -202,7 +214,7 @@ def _promote(
 ) -> _Step:
     assert state.serving is not None
     message = f"{name_of(policy.wanted)} takes the place of {name_of(state.serving)}: {said}"
-    promoted = RolloutState(serving=policy.wanted, students=sight.next_students, since=now)
+    promoted = RolloutState(serving=policy.wanted, students=max(sight.next_students, 1), since=now)
     return _step(promoted, Action.PROMOTE, reason, message)
 
 
@@ -210,7 +222,7 @@ def _roll_back(policy: RolloutPolicy, state: RolloutState, now: float, reason: D
     assert state.serving is not None
     message = f"{name_of(policy.wanted)} {said}; {name_of(state.serving)} goes on serving"
     rejected = Rejected(artifact=policy.wanted, generation=policy.generation, reason=reason, message=message)
-    back = replace(state, stage=Stage.ROLLED_BACK, candidate=None, since=now, rejected=rejected)
+    back = replace(state, stage=Stage.ROLLED_BACK, candidate=None, since=now, rejected=rejected, alone=())
     return _step(back, Action.ROLL_BACK, reason, message)
 
 

@@ -63,6 +63,7 @@ class DecisionReason(enum.StrEnum):
     REPORTS_MISSING = "ReportsMissing"
     CANDIDATE_WARMING = "CandidateWarming"
     CANDIDATE_WARM = "CandidateWarm"
+    ONE_BY_ONE = "OneByOne"
     CANDIDATE_FAILED = "CandidateFailed"
     CANDIDATE_STUCK = "CandidateStuck"
     CANARY_RUNNING = "CanaryRunning"
@@ -215,7 +216,8 @@ class RolloutState:
     serving: what the plan has in the ensemble's place; None before the first.
     students: how many that has; 0 until a worker serves it.
     candidate: what may take that place.
-    since: when the stage began, in the clock of `now`.
+    since: when the stage began, or got one worker further, in the clock of `now`.
+    alone: workers without room for two artifacts, which let go of what they hold first; all but the last have done so.
     """
 
     serving: Artifact | None = None
@@ -224,6 +226,7 @@ class RolloutState:
     stage: Stage = Stage.SERVING
     since: float = 0.0
     rejected: Rejected | None = None
+    alone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -19,6 +19,7 @@ from phalanx_contract.wire import pack
 from phalanx_contract.worker import LoadState
 from phalanx_operator.api.types import Key, Manifest, ServingPool
 from phalanx_operator.build import Versions, build_pool
+from phalanx_operator.decide.demand import with_candidates
 from phalanx_operator.decide.plan import compose_plan
 from phalanx_operator.decide.types import Decision, ReplicasState, WorkerView
 from phalanx_operator.decide.view import PoolView
@@ -113,7 +114,8 @@ class Reconciler:
         accepted = distilled.accepted
         workers = await self._workers(gathered)
         addresses = targets(gathered.pods)
-        observation = await observe(self._cluster, self._session, pool, addresses, memory, now=self._clock())
+        seen = await observe(self._cluster, self._session, pool, addresses, memory, now=self._clock())
+        observation = with_candidates(seen)
         now = self._clock()
         planned = _planned(gathered, memory)
         remember(gathered.ensembles, memory, now=now)

@@ -12,11 +12,21 @@ from phalanx_contract.plan import Artifact, candidate_name
 from phalanx_contract.worker import TRANSIENT, Comparison, EnsembleReport, LoadReason, LoadState, WorkerStatus
 from phalanx_operator.api.types import Canary
 from phalanx_operator.decide.candidate import Sight
+from phalanx_operator.decide.demand import with_candidates
 from phalanx_operator.decide.loaded import Held
 from phalanx_operator.decide.restore import restore_rollout, restore_students
 from phalanx_operator.decide.rolledout import rollout_status
 from phalanx_operator.decide.rollout import RolloutPolicy, decide_rollout
-from phalanx_operator.decide.types import Action, Decision, DecisionReason, RolloutState, Stage, WorkerView
+from phalanx_operator.decide.types import (
+    Action,
+    Decision,
+    DecisionReason,
+    EnsembleMetrics,
+    Observation,
+    RolloutState,
+    Stage,
+    WorkerView,
+)
 
 OLD, NEW, NEWER = (Artifact(uri=f"file:///models/{c}", digest=f"sha256:{c * 64}") for c in "abc")
 CANARY = Canary(weight=0.1, min_agreement=0.9, min_compared=100, max_latency_ratio=1.5, seconds=60)
@@ -32,6 +42,7 @@ def failed(reason: LoadReason) -> Held:
     return Held(LoadState.FAILED, reason, "grid.safetensors: was altered")
 
 
+CROWDED = failed(LoadReason.OUT_OF_MEMORY)
 CORRUPT, MISMATCH = failed(LoadReason.ARTIFACT_CORRUPT), failed(LoadReason.DIGEST_MISMATCH)
 
 
@@ -47,7 +58,7 @@ def decide(policy: RolloutPolicy, sight: Sight, state: RolloutState, *, now: flo
     return decide_rollout(policy=policy, sight=sight, state=state, now=now)
 
 
-held_states = st.sampled_from([WARM, COLD, CORRUPT, MISMATCH])
+held_states = st.sampled_from([WARM, COLD, CORRUPT, CROWDED, MISMATCH])
 artifacts = st.sampled_from([OLD, NEW, NEWER])
 
 
@@ -59,8 +70,14 @@ def comparisons(draw: st.DrawFn) -> Comparison:
 
 @st.composite
 def sights(draw: st.DrawFn) -> Sight:
+    held = tuple(draw(st.lists(held_states, max_size=3)))
+    names = tuple("xyz"[: len(held)])
+    some = st.sets(st.sampled_from("xyz"))
     return Sight(
-        held=tuple(draw(st.lists(held_states, max_size=3))),
+        held=held,
+        names=names,
+        serving=frozenset(draw(some)),
+        stranded=tuple(sorted(draw(some))),
         silent=draw(st.integers(0, 1)),
         students=draw(st.sampled_from([0, 4])),
         next_students=draw(st.sampled_from([0, 6])),
@@ -218,6 +235,53 @@ def test_only_what_time_may_mend_waits_for_the_deadline():
             assert (step.action is Action.STAY) == (reason in TRANSIENT)
 
 
+def crowd(*serving: str, **held: Held) -> Sight:
+    """Workers by name, and those that serve."""
+    return replace(seen(*held.values()), names=tuple(held), serving=frozenset(serving))
+
+
+def test_without_room_for_both_one_worker_at_a_time_goes_over_while_another_one_serves():
+    first = decide(PLAIN, crowd("x", "y", x=CROWDED, y=CROWDED), WARMING, now=50.0)
+    assert (first.action, first.reason, first.state.alone) == (Action.START, DecisionReason.ONE_BY_ONE, ("x",))
+    assert "x has no room for two" in first.message and "1 go on serving" in first.message
+    told = crowd("x", "y", x=CROWDED, y=CROWDED)
+    loading, unready = crowd("y", x=COLD, y=CROWDED), crowd("y", x=WARM, y=CROWDED)
+    for on_its_way in (told, loading, unready):
+        assert decide(PLAIN, on_its_way, first.state, now=60.0).state.alone == ("x",)
+    second = decide(PLAIN, crowd("x", "y", x=WARM, y=CROWDED), first.state, now=120.0)
+    assert second.state.alone == ("x", "y"), "each has the whole deadline"
+    done = decide(PLAIN, crowd("x", "y", x=WARM, y=WARM), second.state, now=200.0)
+    assert (done.action, done.state.serving, done.state.alone) == (Action.PROMOTE, NEW, ())
+
+
+@given(sights(), st.lists(st.sampled_from("xyz"), unique=True).map(tuple), st.booleans())
+def test_no_worker_lets_go_of_what_it_serves_where_no_other_serves_nor_while_another_one_does(sight, alone, back):
+    state = replace(SERVES if back else WARMING, alone=alone)
+    policy = replace(PLAIN, wanted=OLD) if back else PLAIN
+    after = decide(policy, sight, state).state.alone
+    new = set(after) - set(alone)
+    assert len(new) <= 1
+    if new:
+        assert sight.serving - new
+        assert all(name in sight.serving for name in alone)
+
+
+def test_a_lonely_worker_without_room_and_a_canary_wait_for_the_deadline():
+    lonely = decide(PLAIN, crowd("x", x=CROWDED), WARMING)
+    assert (lonely.reason, lonely.state.alone) == (DecisionReason.CANDIDATE_WARMING, ())
+    assert "use a smaller artifact, or a pool with more memory" in lonely.message
+    assert decide(TRIED, crowd("x", "y", x=CROWDED, y=WARM), WARMING).state.alone == ()
+
+
+def test_workers_that_had_gone_over_come_back_one_by_one():
+    stuck = decide(PLAIN, crowd("x", "y", x=WARM, y=CORRUPT), replace(WARMING, alone=("x",)), now=101.0)
+    assert (stuck.reason, stuck.state.alone) == (DecisionReason.CANDIDATE_STUCK, ())
+    back = decide(PLAIN, replace(crowd("x", "y", x=WARM, y=COLD), stranded=("x",)), stuck.state, now=102.0)
+    assert (back.reason, back.state.alone) == (DecisionReason.ONE_BY_ONE, ("x",))
+    there = decide(PLAIN, crowd("x", "y", x=COLD, y=COLD), back.state, now=103.0)
+    assert (there.reason, there.state.alone) == (DecisionReason.CANDIDATE_STUCK, ())
+
+
 def worker(name: str, *reports: EnsembleReport, ready: bool = True, draining: bool = False) -> WorkerView:
     return WorkerView(name=name, ready=ready, report=WorkerStatus(ensembles=reports, draining=draining))
 
@@ -267,3 +331,11 @@ def test_students_are_restored_for_the_artifact_that_serves():
     assert restore_students(status, now=1.0).digest == OLD.digest
     del status["rollout"]
     assert restore_students(status, now=1.0).digest == NEW.digest
+
+
+def test_what_a_candidate_answers_is_load_of_its_ensemble():
+    both = {"mood": EnsembleMetrics(tokens_per_s=90.0), candidate_name("mood"): EnsembleMetrics(tokens_per_s=10.0)}
+    whole = with_candidates(Observation(at=0.0, workers=1, ensembles=both))
+    assert dict(whole.ensembles) == {"mood": EnsembleMetrics(tokens_per_s=100.0)}
+    unknown = {**both, "mood": EnsembleMetrics()}
+    assert with_candidates(Observation(at=0.0, workers=1, ensembles=unknown)).ensembles["mood"].tokens_per_s is None

@@ -7,7 +7,9 @@ import copy
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from phalanx_contract.plan import Artifact, candidate_name
+import msgspec
+
+from phalanx_contract.plan import Artifact, Ensemble, candidate_name
 from phalanx_contract.wire import unpack
 from phalanx_operator.api.types import Key, Manifest
 from phalanx_operator.errors import ClusterError
@@ -38,6 +40,8 @@ class MemoryCluster:
         self.notes: list[tuple[str, Note]] = []
         self.broken: dict[str, str] = {}
         """Why workers cannot load an artifact, by digest."""
+        self.crowded = False
+        """Whether workers have no room for a second artifact."""
         self.compared: dict[str, float] = {}
         """What the answers of candidates are worth."""
         self.refuse: set[str] = set()
@@ -75,14 +79,17 @@ class MemoryCluster:
         plan_hash, plan = unpack(_files(self.live.all_of("ConfigMap")))
         for worker in self.workers:
             ensembles = [
-                _report(name, artifact, self.broken.get(artifact.digest, ""), self.compared)
-                for each in plan.ensembles
+                _report(name, artifact, self._trouble(artifact, alone=name == each.name), self.compared)
+                for each in (_own_part(each, worker.name) for each in plan.ensembles)
                 for name, artifact in [
                     (each.name, each.artifact),
                     *([(candidate_name(each.name), each.candidate.artifact)] if each.candidate else []),
                 ]
             ]
             worker.status = {"plan": plan_hash, "ready": True, "ensembles": ensembles}
+
+    def _trouble(self, artifact: Artifact, *, alone: bool) -> str:
+        return self.broken.get(artifact.digest) or ("OutOfMemory" if self.crowded and not alone else "")
 
     async def children(self, pool: Key) -> list[Manifest]:
         kinds = ("ServiceAccount", "ConfigMap", "NetworkPolicy", "Deployment", "Service", "PodDisruptionBudget", "Job")
@@ -132,6 +139,13 @@ class MemoryCluster:
         if kind in self.refuse:
             raise ClusterError(f"{what}: refused")
         self.writes.append(what)
+
+
+def _own_part(ensemble: Ensemble, worker: str) -> Ensemble:
+    """What a worker that has no room for two makes of its candidate."""
+    if worker not in ensemble.alone or ensemble.candidate is None:
+        return ensemble
+    return msgspec.structs.replace(ensemble, artifact=ensemble.candidate.artifact, candidate=None)
 
 
 def _report(name: str, artifact: Artifact, reason: str, compared: dict[str, float]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import jsonschema
@@ -150,6 +151,23 @@ async def test_a_canary_that_disagrees_is_rolled_back_before_its_time(scene: Sce
     assert (planned(scene).artifact.digest, planned(scene).candidate) == (DIGEST, None)
     assert scene.cluster.condition("StudentEnsemble", "sentiment", "Loaded")[:2] == ("False", "RolledBack")
     assert told(scene)[-1] == ("RollBackArtifact", "CanaryDisagrees", True)
+
+
+async def test_workers_without_room_for_two_change_one_after_the_other_also_over_a_restart(scene: Scene):
+    await served(scene)
+    scene.cluster.crowded = True
+    put(scene, renewed())
+    seen = []
+    for _ in range(8):
+        await scene.round(after_s=1.0)
+        seen.append((planned(scene).artifact.digest, planned(scene).alone))
+        scene.restart()
+        scene.cluster.serve()
+    told_of = [seen[0], *(now for before, now in pairwise(seen) if now != before)]
+    assert told_of == [(DIGEST, ()), (DIGEST, ("w-0",)), (DIGEST, ("w-0", "w-1")), (NEW, ())]
+    assert [reason for action, reason, _ in told(scene)] == ["NewArtifact", "CandidateWarm"]
+    assert [note.reason for _, note in scene.cluster.notes].count("OneByOne") == 2
+    assert "alone" not in status(scene)["rollout"]
 
 
 async def test_a_worker_that_does_not_report_holds_a_promotion(scene: Scene):

@@ -22,6 +22,7 @@ from phalanx_grid.execution import Executor, check_name, make_executor
 from phalanx_grid.execution.threads import use_threads
 from phalanx_server.loading.cache import ArtifactCache
 from phalanx_server.loading.failure import as_failure
+from phalanx_server.loading.room import Room, weights_bytes
 from phalanx_server.loading.warm_up import Passes, check_finite, measure
 from phalanx_server.models import Model, Speed
 from phalanx_server.settings import Settings, cores
@@ -36,6 +37,7 @@ class Loader:
         self.device = resolve_device(settings.device)
         check_name(settings.execution, device=self.device)
         self._threads = settings.threads or cores()
+        self._room = Room(settings.models_bytes)
 
     def model(self, name: str, artifact: Artifact) -> Model:
         """Fetch, verify, load and warm up an ensemble: what comes back has answered a forward pass."""
@@ -59,7 +61,9 @@ class Loader:
 
     def _model(self, name: str, artifact: Artifact) -> Model:
         settings, path = self._settings, self._cache.fetch(artifact)
-        loaded = load_artifact(path, digest=artifact.digest, device=self.device, dtype=self._dtype())
+        with self._room.taken(weights_bytes(path)) as hold:
+            loaded = load_artifact(path, digest=artifact.digest, device=self.device, dtype=self._dtype())
+            hold(loaded.grid)
         adapters = AdapterTable.for_grid(loaded.grid, slots=settings.adapter_slots, rank_max=settings.adapter_rank)
         executor = make_executor(loaded.grid, device=self.device, name=settings.execution, threads=self._threads)
         passes = Passes(executor, loaded.grid.geometry, self.device)

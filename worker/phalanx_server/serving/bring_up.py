@@ -34,10 +34,10 @@ class BringUp:
         self._loading = ThreadPoolExecutor(2, thread_name_prefix="loader")
         self._slots = ThreadPoolExecutor(2, thread_name_prefix="slots")
 
-    async def ensemble(self, hosted: Hosted) -> Shelf | None:
-        """Load the artifact that the plan wants, and its tenants; None after a permanent failure."""
-        once = partial(self._shelf, hosted)
-        return await attempt(once, what=hosted.spec.name, delays_s=self._delays(), on_failure=hosted.failed)
+    async def ensemble(self, hosted: Hosted, *, once: bool = False) -> Shelf | None:
+        """Load the artifact that the plan wants, and its tenants; None after a failure for good, with `once` any."""
+        load, delays_s = partial(self._shelf, hosted), (0.0,) if once else self._delays()
+        return await attempt(load, what=hosted.spec.name, delays_s=delays_s, on_failure=hosted.failed)
 
     async def tenant(self, model: Model, tenant: Tenant) -> None:
         """Load a tenant's adapter, and put it into a slot if one is free; else it gets one with its first request."""

@@ -25,6 +25,8 @@ class Hosted:
     admission: Admission = field(default_factory=Admission)
     task: asyncio.Task[None] | None = None
     adapters: dict[str, Adapter] = field(default_factory=dict)
+    leaving: bool = False
+    """What serves makes room for what is to come: no request should be sent here."""
     attempted: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once it was loaded or has failed."""
 

@@ -11,16 +11,20 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from phalanx_contract import metrics as names
-from phalanx_contract.plan import Candidate, Ensemble, Plan, PlanHash
+from phalanx_contract.plan import Candidate, Ensemble, Plan, PlanHash, candidate_name
 from phalanx_contract.worker import AdapterReport, EnsembleReport, LoadReason, LoadState
 from phalanx_server.engine.lanes import bounds_of
 from phalanx_server.engine.work import Orders
 from phalanx_server.loading.loader import Loader
 from phalanx_server.metrics import Metrics
 from phalanx_server.plan.difference import difference
+from phalanx_server.serving.alone import make_room, own_part
 from phalanx_server.serving.bring_up import BringUp
 from phalanx_server.serving.hosted import Hosted
+from phalanx_server.serving.shelf import Shelf
 from phalanx_server.serving.trial import Trial, as_ensemble
 from phalanx_server.settings import Settings
 
@@ -42,16 +46,21 @@ class Registry:
     def __init__(
         self, settings: Settings, loader: Loader, metrics: Metrics, *, publish: Callable[[Orders], None]
     ) -> None:
-        self._metrics, self._publish = metrics, publish
+        self._settings, self._metrics, self._publish = settings, metrics, publish
         self._bring_up = BringUp(settings, loader, metrics)
         self.hosted: dict[str, Hosted] = {}
         self.trials: dict[str, Trial] = {}
         """Candidates, by the name of the ensemble whose place they may take."""
+        self._refused: dict[str, EnsembleReport] = {}
+        """Of candidates that could not be loaded alone, by ensemble."""
+        self._planned: dict[str, Ensemble] = {}
         self.plan: Plan | None = None
+        """This worker's part of the plan: for one without room for two, a candidate is the artifact."""
         self.plan_hash = ""
 
     def apply(self, plan_hash: PlanHash, plan: Plan) -> None:
         """Swap to a plan: its cuts hold from the next batch on, what it adds is loaded in the background."""
+        plan = self._own(plan)
         changes = difference(self.plan, plan)
         for name in changes.unload:
             self._unload(name)
@@ -70,6 +79,8 @@ class Registry:
             self._refresh(hosted)
         for ensemble in plan.ensembles:
             self._try(ensemble)
+            if self._waits_for_room(ensemble):
+                self._load(ensemble)
         self.plan, self.plan_hash = plan, plan_hash
         self._metrics.plan(plan_hash)
         self._metrics.inc(names.PLAN_SWAPS)
@@ -78,7 +89,8 @@ class Registry:
     def reports(self) -> tuple[tuple[EnsembleReport, ...], tuple[AdapterReport, ...]]:
         """Of all ensembles and candidates, and of the adapters that are not served."""
         hosted = list(self.hosted.values())
-        ensembles = (*(h.report() for h in hosted), *(trial.report() for trial in self.trials.values()))
+        trials = (trial.report() for trial in self.trials.values())
+        ensembles = (*(h.report() for h in hosted), *trials, *self._refused.values())
         return ensembles, tuple(r for h in hosted for r in h.adapter_reports())
 
     def everyone(self) -> list[Hosted]:
@@ -108,8 +120,49 @@ class Registry:
             hosted = self.hosted[ensemble.name] = Hosted(ensemble, ensemble.cut)
         if hosted.task is not None:
             hosted.task.cancel()
+        if hosted.shelf is not None and hosted.shelf.model.digest == ensemble.artifact.digest:
+            self._put(hosted, hosted.shelf)  # wherever it lies now, it is the same
+            return
         hosted.state, hosted.failure = LoadState.LOADING, None
-        hosted.task = asyncio.create_task(self._take_in(hosted), name=f"load {ensemble.name}")
+        hosted.leaving = bool(ensemble.alone) and hosted.shelf is not None
+        load = self._take_in_alone(hosted) if hosted.leaving else self._take_in(hosted)
+        hosted.task = asyncio.create_task(load, name=f"load {ensemble.name}")
+
+    def _own(self, plan: Plan) -> Plan:
+        """This worker's part of a plan."""
+        self._planned = {each.name: each for each in plan.ensembles}
+        wanted = {name: each.candidate.artifact.digest for name, each in self._planned.items() if each.candidate}
+        self._refused = {name: r for name, r in self._refused.items() if r.wanted_digest == wanted.get(name)}
+        own = (own_part(each, pod=self._settings.pod_name, refused=self._no(each.name)) for each in plan.ensembles)
+        return msgspec.structs.replace(plan, ensembles=tuple(own))
+
+    def _no(self, name: str) -> str:
+        return self._refused[name].wanted_digest if name in self._refused else ""
+
+    def _waits_for_room(self, ensemble: Ensemble) -> bool:
+        """Whether what serves is in the way of what should, and may go now."""
+        hosted = self.hosted[ensemble.name]
+        serves = hosted.shelf.model.digest if hosted.shelf is not None else ensemble.artifact.digest
+        return bool(ensemble.alone) and serves != ensemble.artifact.digest and not hosted.leaving
+
+    async def _take_in_alone(self, hosted: Hosted) -> None:
+        """Let go of the old model, then load the new one; if that fails, the old one again."""
+        name = hosted.spec.name
+        await make_room(hosted, self._settings, announce=self._announce)
+        planned = self._planned[name]
+        stays = planned.artifact == hosted.spec.artifact
+        shelf = await self._bring_up.ensemble(hosted, once=not stays)
+        if shelf is None and not stays:
+            self._refused[name] = msgspec.structs.replace(hosted.report(), name=candidate_name(name))
+            assert self.plan is not None
+            self.plan = self._own(
+                msgspec.structs.replace(self.plan, ensembles=tuple(self._planned[e.name] for e in self.plan.ensembles))
+            )
+            hosted.want(next(each for each in self.plan.ensembles if each.name == name))
+            hosted.state, hosted.failure = LoadState.LOADING, None
+            shelf = await self._bring_up.ensemble(hosted)
+        if shelf is not None:
+            self._put(hosted, shelf)
 
     def _try(self, ensemble: Ensemble) -> None:
         """Load a candidate that is new, let go of one that is not wanted, and tell one that stays what changed."""
@@ -161,11 +214,14 @@ class Registry:
         if after is not None:
             await after.attempted.wait()
         shelf = await self._bring_up.ensemble(hosted)
-        if shelf is None:
-            return
-        before = hosted.served(shelf)
+        if shelf is not None:
+            self._put(hosted, shelf)
+
+    def _put(self, hosted: Hosted, shelf: Shelf) -> None:
+        """Put a loaded model in charge."""
+        before, hosted.leaving = hosted.served(shelf), False
         shelf.match(hosted.spec.adapters)
-        if before is not None:
+        if before is not None and before is not shelf:
             before.close()
         self._announce()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from phalanx_contract.limits import MAX_ADAPTERS, MAX_ENSEMBLES, MAX_ROWS, MAX_STUDENTS
+from phalanx_contract.limits import MAX_ADAPTERS, MAX_ALONE, MAX_ENSEMBLES, MAX_ROWS, MAX_STUDENTS
 from phalanx_operator.api.schema.fields import Schema, array, boolean, integer, number, obj, string
 
 MAX_MESSAGE: Final = 2048
@@ -95,6 +95,11 @@ def _rollout() -> Schema:
                     "reason": string("Why, in one word.", length=(1, 64)),
                     "message": string("Why, in a sentence with the numbers.", length=(0, MAX_MESSAGE)),
                 },
+            ),
+            "alone": array(
+                "Workers without room for two artifacts, which let go of what they hold first, one after the other.",
+                string("Name of a pod.", length=(1, 253)),
+                longest=MAX_ALONE,
             ),
             "warm": integer("Workers that hold the candidate.", low=0, high=100_000),
             "workers": integer("Workers that report.", low=0, high=100_000),
