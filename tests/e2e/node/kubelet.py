@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import traceback
 
 from tests.e2e.kube import ApiError, Kube, Object
@@ -19,8 +20,10 @@ class Kubelet:
         self._path = f"/api/v1/pods?fieldSelector=spec.nodeName={name}"
         self._pods: dict[str, PodOnNode] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        # All of 127/8 is loopback on Linux; one address for each pod, so that each may use its own port.
-        self._addresses = (f"127.66.{number // 250}.{number % 250 + 1}" for number in itertools.count())
+        # All of 127/8 is loopback on Linux. One address for each pod, so that each may use its own port, in a network
+        # of this node's own, so that what a killed run left behind is in nobody's way.
+        network = f"127.{64 + os.getpid() % 128}"
+        self._addresses = (f"{network}.{number // 250}.{number % 250 + 1}" for number in itertools.count())
 
     async def run(self) -> None:
         """List and watch for ever."""
