@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from phalanx_contract import metrics as worker
-from phalanx_contract.conditions import ConditionType
+from phalanx_contract.conditions import ConditionType, Reason
 from phalanx_operator.decide.types import DecisionReason
 from phalanx_operator.monitoring.alerts.alert import Alert
 from phalanx_operator.monitoring.promql import increase, select
@@ -20,6 +20,9 @@ _SWITCHED_OFF: Final = f'label_replace({_OFF}, "name", "$1", "pool", "(.+)")'
 """Pools that are scaled to 0 on purpose."""
 _NO_WORKERS: Final = "NoWorkers|Workers.+"
 """Reasons of an ensemble's condition that are its pool's."""
+
+
+_GIVEN_UP: Final = select(census.CONDITION, f'type="{ConditionType.DISTILLED}",reason="{Reason.DISTILLATION_FAILED}"')
 
 
 def _pool_lacks(condition: ConditionType) -> str:
@@ -106,6 +109,20 @@ ALERTS: Final = (
         steps=(
             "The message of `Loaded` begins with the field to change; docs/conditions.md has a step for each reason.",
             "Back to the artifact before: put its URI and digest into the spec; nothing restarts.",
+        ),
+    ),
+    Alert(
+        name="PhalanxDistillationFailed",
+        expr=f"max by (namespace, name) ({_GIVEN_UP}) == 0",
+        hold="5m",
+        severity="warning",
+        summary=f"The distillation of {_WHO} was given up",
+        description=f"The Job that distils {_WHO} has failed with all its retries and is not run again by itself; what "
+        "served before goes on. See why: kubectl phalanx explain ens/{{ $labels.name }} -n {{ $labels.namespace }}",
+        steps=(
+            "The message of `Distilled` has the last words of the Job's pod, such as the setting that has a bad value.",
+            "Change `spec.distill`; other `resources` go on from the snapshots of the tries before. Where the spec was "
+            "not at fault, raise `spec.distill.attempt`.",
         ),
     ),
     Alert(
