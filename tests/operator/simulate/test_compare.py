@@ -126,3 +126,8 @@ def test_other_names_are_refused(text):
 def test_resources_that_cannot_be_simulated_are_refused(resources, said):
     with pytest.raises(SimulationError, match=said):
         setup_of(resources)
+
+
+def test_an_ensemble_that_is_still_to_be_distilled_can_be_simulated():
+    made = setup_of([objects.pool(), objects.distilled()])
+    assert made.ensemble.artifact.uri == "pvc://models/out"
