@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import Final
 
 from phalanx_contract.conditions import Reason
 from phalanx_contract.limits import MAX_ADAPTERS, MAX_ENSEMBLES
+from phalanx_contract.plan import Artifact
 from phalanx_operator.api.issues import SpecError
 from phalanx_operator.api.locations import claim_of, is_allowed
 from phalanx_operator.api.types import Distill, Meta, ServingPool, StudentEnsemble, TenantAdapter
@@ -58,7 +60,7 @@ def judge_ensemble(ensemble: StudentEnsemble, pool: ServingPool | None, *, by_di
         return Verdict(Reason.POOL_NOT_FOUND, f"{message}; create it, or name another")
     if isinstance(ensemble.source, Distill):
         return _distillation(ensemble.source, pool, by_digest=by_digest)
-    return _artifact(ensemble.source.uri, pool)
+    return judge_artifact(ensemble.source.uri, pool)
 
 
 def judge_ensembles(
@@ -75,6 +77,22 @@ def judge_ensembles(
         room -= verdict.accepted
         verdicts[ensemble.meta.key.name] = verdict
     return verdicts
+
+
+def withhold(
+    verdicts: Mapping[str, Verdict], serving: Mapping[str, Artifact], pool: ServingPool | None
+) -> dict[str, Verdict]:
+    """Those of the verdicts that are about a new artifact alone, while the one in `serving` is as it should be: what
+    serves need not stop because of what may not come."""
+    held = (
+        (name, verdict)
+        for name, verdict in verdicts.items()
+        if verdict.reason in (Reason.ARTIFACT_NOT_ALLOWED, Reason.CLAIM_NOT_MOUNTED)
+        and name in serving
+        and judge_artifact(serving[name].uri, pool).accepted
+    )
+    room = MAX_ENSEMBLES - sum(verdict.accepted for verdict in verdicts.values())
+    return dict(itertools.islice(held, max(room, 0)))
 
 
 def judge_adapters(
@@ -119,7 +137,7 @@ def _judge_adapter(
     if adapter.api_key_secret is not None and adapter.api_key_secret not in secrets:
         message = f"spec.apiKeySecret.name: there is no Secret {adapter.api_key_secret!r} with the key apiKey"
         return Verdict(Reason.SECRET_NOT_FOUND, f"{message}; create it")
-    return _artifact(adapter.artifact.uri, pool)
+    return judge_artifact(adapter.artifact.uri, pool)
 
 
 def _pinned(field: str, image: str, step: str) -> Verdict:
@@ -139,10 +157,10 @@ def _distillation(distill: Distill, pool: ServingPool, *, by_digest: bool) -> Ve
         verdict = _pinned("spec.distill.image", distill.image, step)
         if not verdict.accepted:
             return verdict
-    return _artifact(distill.task.output, pool, field="spec.distill.output")
+    return judge_artifact(distill.task.output, pool, field="spec.distill.output")
 
 
-def _artifact(uri: str, pool: ServingPool | None, *, field: str = "spec.artifact.uri") -> Verdict:
+def judge_artifact(uri: str, pool: ServingPool | None, *, field: str = "spec.artifact.uri") -> Verdict:
     """Whether the pool lets its workers read there, and whether they can."""
     if pool is None:
         return VALID

@@ -29,6 +29,9 @@ EARLY_TEXTS: Final = 20
 EARLY_Z: Final = 3.0
 """How sure that has to be, in standard errors: it is asked again in every round."""
 
+_NONE: Final = 0
+"""No generation of a spec."""
+
 _Step = Decision[RolloutState]
 
 
@@ -42,9 +45,11 @@ class RolloutPolicy:
     canary: Canary = field(default_factory=Canary)
     deadline_s: float = 600.0
     paused: bool = False
+    refusal: str = ""
+    """Why workers may not load it at all."""
 
     @classmethod
-    def of(cls, ensemble: StudentEnsemble, *, paused: bool) -> RolloutPolicy:
+    def of(cls, ensemble: StudentEnsemble, *, paused: bool, refusal: str = "") -> RolloutPolicy:
         """The policy that a spec amounts to."""
         return cls(
             wanted=ensemble.artifact,
@@ -52,6 +57,7 @@ class RolloutPolicy:
             canary=ensemble.rollout.canary,
             deadline_s=ensemble.rollout.progress_deadline_s,
             paused=paused,
+            refusal=refusal,
         )
 
 
@@ -69,6 +75,8 @@ def decide_rollout(*, policy: RolloutPolicy, sight: Sight, state: RolloutState, 
         return _first(policy, now)
     if policy.wanted == state.serving:
         return _back(sight, _settled(state, now))
+    if policy.refusal:
+        return _back(sight, _refused(policy, state, now))
     before = state.rejected
     if before is not None and (before.artifact, before.generation) == (policy.wanted, policy.generation):
         return _back(sight, _step(state, Action.STAY, before.reason, before.message))
@@ -98,6 +106,14 @@ def _settled(state: RolloutState, now: float) -> _Step:
     message = f"{name_of(state.candidate)} is let go: the spec names {name_of(state.serving)} again, which serves"
     settled = replace(state, stage=Stage.SERVING, candidate=None, since=now, rejected=None, alone=())
     return _step(settled, Action.ROLL_BACK, DecisionReason.SPEC_CHANGED, message)
+
+
+def _refused(policy: RolloutPolicy, state: RolloutState, now: float) -> _Step:
+    """Not loaded at all. It is tried as soon as it may be, whatever generation of the spec names it then."""
+    free = replace(policy, generation=_NONE)
+    step = _roll_back(free, state, now, DecisionReason.CANDIDATE_REFUSED, f"may not be loaded: {policy.refusal}")
+    same = state.rejected == step.state.rejected and state.candidate is None
+    return replace(step, state=state, action=Action.STAY) if same else step
 
 
 def _back(sight: Sight, step: _Step) -> _Step:

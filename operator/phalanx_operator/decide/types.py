@@ -64,6 +64,7 @@ class DecisionReason(enum.StrEnum):
     CANDIDATE_WARMING = "CandidateWarming"
     CANDIDATE_WARM = "CandidateWarm"
     ONE_BY_ONE = "OneByOne"
+    CANDIDATE_REFUSED = "CandidateRefused"
     CANDIDATE_FAILED = "CandidateFailed"
     CANDIDATE_STUCK = "CandidateStuck"
     CANARY_RUNNING = "CanaryRunning"

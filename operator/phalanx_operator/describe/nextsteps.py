@@ -65,6 +65,7 @@ DECISIONS: Final[Mapping[str, str]] = {
     DecisionReason.EXITS_TOO_FEW_SAMPLES: "wait for traffic",
     DecisionReason.REPORTS_MISSING: "see `Available` of the pool; a worker that is ready has to answer the operator",
     DecisionReason.CANDIDATE_WARMING: "none; where the message names a failure, what it says",
+    DecisionReason.CANDIDATE_REFUSED: "do what the message says; it is tried as soon as it may be",
     DecisionReason.CANDIDATE_FAILED: "do what the message says, then change the spec: it is tried again",
     DecisionReason.CANDIDATE_STUCK: "do what the message says, or raise `spec.rollout.progressDeadlineSeconds`",
     DecisionReason.CANARY_RUNNING: "wait for traffic",

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
-from phalanx_contract.plan import ApiKey
+from phalanx_contract.plan import ApiKey, Artifact
 from phalanx_operator.api.issues import SpecError
 from phalanx_operator.api.parse import parse_adapter, parse_ensemble, parse_pool
-from phalanx_operator.api.types import Manifest, ServingPool, StudentEnsemble, TenantAdapter
+from phalanx_operator.api.types import Distill, Manifest, ServingPool, StudentEnsemble, TenantAdapter
 from phalanx_operator.build import Versions
-from phalanx_operator.decide.accept import Verdict, judge_adapters, judge_ensembles, judge_pool, refused
+from phalanx_operator.decide.accept import (
+    VALID,
+    Verdict,
+    judge_adapters,
+    judge_ensembles,
+    judge_pool,
+    refused,
+    withhold,
+)
 from phalanx_operator.observe.store import ref_of
 from phalanx_operator.reconcile.gather import Gathered
 from phalanx_operator.reconcile.memo import Shelf
@@ -33,6 +41,8 @@ class Accepted:
     verdicts: Mapping[str, Verdict]
     adapters: Mapping[str, TenantAdapter]
     adapter_verdicts: Mapping[str, Verdict]
+    withheld: Mapping[str, Verdict] = field(default_factory=dict)
+    """Why an ensemble's new artifact may not be loaded, where another one goes on serving."""
 
     @property
     def served(self) -> list[StudentEnsemble]:
@@ -40,8 +50,17 @@ class Accepted:
         return [each for name, each in self.ensembles.items() if self.verdicts[name].accepted]
 
 
-def accept(gathered: Gathered, keys: Mapping[str, ApiKey], versions: Versions, readings: Readings) -> Accepted:
+def accept(
+    gathered: Gathered,
+    keys: Mapping[str, ApiKey],
+    versions: Versions,
+    readings: Readings,
+    *,
+    serving: Mapping[str, Artifact],
+) -> Accepted:
     """Read and judge every resource of a pool by itself: a bad one takes no other with it.
+
+    `serving` are artifacts that workers are known to serve, by ensemble.
 
     What was read before and has not changed is taken from `readings`, which then holds these resources alone.
     """
@@ -51,6 +70,9 @@ def accept(gathered: Gathered, keys: Mapping[str, ApiKey], versions: Versions, r
     pool = next(iter(pools.values())) if verdict.accepted else None
     ensembles, bad_ensembles = _read(gathered.ensembles, parse_ensemble, readings)
     verdicts = judge_ensembles(ensembles.values(), pool, by_digest=versions.image_by_digest) | bad_ensembles
+    named = {name: each for name, each in serving.items() if not _distils(ensembles.get(name))}
+    withheld = withhold(verdicts, named, pool)
+    verdicts |= dict.fromkeys(withheld, VALID)
     adapters, bad_adapters = _read(gathered.adapters, parse_adapter, readings)
     judged = judge_adapters(adapters.values(), pool=pool, ensembles=verdicts, secrets=keys.keys())
     return Accepted(
@@ -60,7 +82,12 @@ def accept(gathered: Gathered, keys: Mapping[str, ApiKey], versions: Versions, r
         verdicts=verdicts,
         adapters=adapters,
         adapter_verdicts=judged | bad_adapters,
+        withheld=withheld,
     )
+
+
+def _distils(ensemble: StudentEnsemble | None) -> bool:
+    return ensemble is not None and isinstance(ensemble.source, Distill)
 
 
 def _judge_pool(pool: ServingPool, versions: Versions) -> Verdict:

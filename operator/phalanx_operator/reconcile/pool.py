@@ -37,7 +37,7 @@ from phalanx_operator.reconcile.ports import Clock, Cluster
 from phalanx_operator.reconcile.replicas import decide_count, written
 from phalanx_operator.reconcile.reporting import publish
 from phalanx_operator.reconcile.resume import served_plan
-from phalanx_operator.reconcile.rolling import Rolled, as_served, decide_rollouts, remember_rollouts
+from phalanx_operator.reconcile.rolling import Rolled, as_served, decide_rollouts, proven, remember_rollouts
 from phalanx_operator.reconcile.statuses import Round, reports, reports_of_bad_pool
 from phalanx_operator.reconcile.workers import worker_views
 from phalanx_operator.reconcile.writing import delete_all, touch_pods, write_children
@@ -81,7 +81,10 @@ class Reconciler:
             return GONE_S
         api_keys = keys.api_keys(gathered.secrets)
         memory = self._memories.setdefault(key, PoolMemory())
-        accepted = accept(gathered, api_keys, self._versions, memory.kept.readings)
+        planned = _planned(gathered, memory)
+        remember_rollouts(gathered.ensembles, planned[1] if planned else None, memory)
+        serving = proven(memory)
+        accepted = accept(gathered, api_keys, self._versions, memory.kept.readings, serving=serving)
         if accepted.pool is None:
             await publish(self._cluster, reports_of_bad_pool(gathered, accepted, now=self._clock()))
             return GONE_S
@@ -117,10 +120,8 @@ class Reconciler:
         seen = await observe(self._cluster, self._session, pool, addresses, memory, now=self._clock())
         observation = with_candidates(seen)
         now = self._clock()
-        planned = _planned(gathered, memory)
         remember(gathered.ensembles, memory, now=now)
-        remember_rollouts(gathered.ensembles, planned[1] if planned else None, memory)
-        rolled = decide_rollouts(pool, accepted.served, workers, memory, now=now)
+        rolled = decide_rollouts(pool, accepted, workers, memory, now=now)
         served = [as_served(each, rolled[each.meta.key.name].state) for each in accepted.served]
         decided = decide_cuts(pool, served, workers, observation, memory, now=now)
         tenants = keys.by_adapter(list(accepted.adapters.values()), api_keys)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from phalanx_contract.plan import Artifact, Plan
@@ -11,6 +11,7 @@ from phalanx_operator.decide.candidate import Sight
 from phalanx_operator.decide.restore import restore_rollout
 from phalanx_operator.decide.rollout import RolloutPolicy, decide_rollout
 from phalanx_operator.decide.types import Decision, RolloutState, WorkerView
+from phalanx_operator.reconcile.accepting import Accepted
 from phalanx_operator.reconcile.memory import PoolMemory
 
 
@@ -39,9 +40,14 @@ def remember_rollouts(ensembles: Sequence[Manifest], planned: Plan | None, memor
             memory.rollouts[name] = restore_rollout(obj.get("status") or {}, planned=artifacts.get(name))
 
 
+def proven(memory: PoolMemory) -> dict[str, Artifact]:
+    """Artifacts that a worker has served, by ensemble."""
+    return {name: each.serving for name, each in memory.rollouts.items() if each.serving is not None and each.students}
+
+
 def decide_rollouts(
     pool: ServingPool,
-    ensembles: Iterable[StudentEnsemble],
+    accepted: Accepted,
     workers: Sequence[WorkerView],
     memory: PoolMemory,
     *,
@@ -49,9 +55,10 @@ def decide_rollouts(
 ) -> dict[str, Rolled]:
     """The decisions on every ensemble, by name. The new states are kept in `memory`."""
     rolled = {}
-    for ensemble in ensembles:
+    for ensemble in accepted.served:
         name = ensemble.meta.key.name
-        policy, before = RolloutPolicy.of(ensemble, paused=pool.paused), memory.rollouts[name]
+        refusal = accepted.withheld[name].message if name in accepted.withheld else ""
+        policy, before = RolloutPolicy.of(ensemble, paused=pool.paused, refusal=refusal), memory.rollouts[name]
         sight = Sight.of(workers, name, wanted=policy.wanted, serving=before.serving)
         decision = decide_rollout(policy=policy, sight=sight, state=before, now=now)
         memory.rollouts[name] = decision.state

@@ -207,6 +207,29 @@ async def test_a_spec_that_is_refused_for_a_while_forgets_neither_artifact(scene
     assert planned(scene).artifact.digest == DIGEST
 
 
+async def test_a_new_artifact_that_may_not_be_loaded_takes_nothing_away_and_is_tried_once_it_may(scene: Scene):
+    spec = {"replicas": {"min": 2, "max": 2}, "metrics": {"interval": "1s"}}
+    put(scene, pool(**spec, artifacts={"allow": ["file:///models/sentiment"]}), ensemble())
+    for index in range(2):
+        await scene.add_worker(f"w-{index}")
+    await scene.settle()
+    put(scene, renewed())
+    for _ in range(3):
+        await scene.round(after_s=1.0)
+        assert (planned(scene).artifact.digest, planned(scene).candidate) == (DIGEST, None)
+        scene.restart()
+    state, reason, message = scene.cluster.condition("StudentEnsemble", "sentiment", "Loaded")
+    assert (state, reason) == ("False", "RolledBack")
+    assert "spec.artifacts.allow of the pool" in message and "aaaaaaaaaaaa goes on serving" in message
+    assert told(scene) == [("RollBackArtifact", "CandidateRefused", True)]
+    put(scene, pool(**spec, artifacts={"allow": ["file:///models"]}))
+    await scene.settle()
+    assert planned(scene).artifact.digest == NEW
+    put(scene, pool(**spec, artifacts={"allow": []}))
+    await scene.round()
+    assert scene.cluster.plan.ensembles == (), "what serves has to be allowed, too"
+
+
 async def test_a_paused_pool_lets_no_artifact_in(scene: Scene):
     await served(scene)
     put(scene, pool(paused=True, replicas={"min": 2, "max": 2}, metrics={"interval": "1s"}), renewed())
