@@ -43,6 +43,8 @@ class LoadReason(enum.StrEnum):
     """The plan asks for more students than the artifact has."""
     BASE_MISMATCH = "BaseMismatch"
     """The adapter was trained on another ensemble artifact."""
+    CACHE_FULL = "CacheFull"
+    """The worker's volume for artifacts has no room; tried again with back-off."""
     OUT_OF_MEMORY = "OutOfMemory"
     """The device or the host has no room."""
     INTERNAL = "InternalError"
@@ -54,11 +56,12 @@ TRANSIENT: Final = frozenset(
         LoadReason.FETCH_FAILED,
         LoadReason.ARTIFACT_NOT_FOUND,
         LoadReason.ARTIFACT_CORRUPT,
+        LoadReason.CACHE_FULL,
         LoadReason.OUT_OF_MEMORY,
     }
 )
-"""Causes that may go away while the resource stays as it is: a store comes back, an upload is completed, memory is
-freed. Workers try them again with back-off; all others wait for another plan."""
+"""Causes that may go away while the resource stays as it is: a store comes back, an upload is completed, memory or
+disk is freed. Workers try them again with back-off; all others wait for another plan."""
 
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True):

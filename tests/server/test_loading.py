@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -105,6 +106,22 @@ def test_an_interrupted_fetch_goes_on_where_it_stopped(
     opened.break_at, opened.names = "", []
     verify_artifact(cache.fetch(saved.artifact), saved.digest)
     assert opened.names == ["manifest.json", "tokenizer.json"], "the grid was already there"
+
+
+def test_a_volume_without_room_is_told_and_what_could_not_be_completed_makes_room(
+    cache: ArtifactCache, saved: Saved, tmp_path: Path
+) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(LoadFailure, match=r"^CacheFull: no room for .* in the worker's volume") as caught:
+            cache.fetch(saved.artifact)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert caught.value.field == "spec.artifacts.cacheSize of the pool"
+    assert caught.value.transient
+    assert [*(tmp_path / "cache" / "partial").iterdir()] == []
+    verify_artifact(cache.fetch(saved.artifact), saved.digest)
 
 
 def test_many_threads_fetch_once(cache: ArtifactCache, saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:

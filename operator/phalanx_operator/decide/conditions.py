@@ -20,6 +20,7 @@ _NOT_READY: Final = {
     ConditionType.LOADED: Reason.NOT_LOADED,
     ConditionType.APPLIED: Reason.NOT_APPLIED,
     ConditionType.AVAILABLE: Reason.NOT_AVAILABLE,
+    ConditionType.COMPLETE: Reason.NOT_COMPLETE,
     ConditionType.PLAN_SERVED: Reason.PLAN_PENDING,
 }
 
@@ -59,9 +60,13 @@ def applied(refusals: Sequence[str]) -> Finding:
 
 
 def ready(findings: Iterable[Finding], *, reason: Reason, message: str) -> Finding:
-    """The summary: `reason` and `message` if all that matter hold, else what the first of the others says."""
+    """The summary: `reason` and `message` if all that matter hold, else what the first of the others says.
+
+    A pool that is on its way to being complete is ready; one that does not get there is not.
+    """
     for finding in findings:
-        if finding.type in _NOT_READY and not finding.holds:
+        passing = finding.type is ConditionType.COMPLETE and finding.status is ConditionStatus.UNKNOWN
+        if finding.type in _NOT_READY and not finding.holds and not passing:
             text = f"{finding.reason}: {finding.message}"
             return Finding(ConditionType.READY, finding.status, _NOT_READY[finding.type], text)
     return Finding(ConditionType.READY, ConditionStatus.TRUE, reason, message)

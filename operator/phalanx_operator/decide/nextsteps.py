@@ -14,6 +14,10 @@ _STEPS: Final = {
     LoadReason.ARTIFACT_UNSUPPORTED: ("spec.artifact", "make an artifact that this release serves"),
     LoadReason.STUDENTS_OUT_OF_RANGE: ("spec.students.min", "ask for no more students than the artifact has"),
     LoadReason.BASE_MISMATCH: ("spec.artifact", "train the adapter on the ensemble's present artifact"),
+    LoadReason.CACHE_FULL: (
+        "spec.artifacts.cacheSize of the pool",
+        "raise it, or free the node's disk; it is tried again, and what serves goes on",
+    ),
     LoadReason.OUT_OF_MEMORY: ("spec.artifact", "use a smaller artifact, or a pool with more memory"),
     LoadReason.INTERNAL: ("spec.artifact", "read the worker's log and report a bug"),
     LoadReason.NONE: ("spec.artifact", "read the worker's log"),

@@ -31,7 +31,7 @@ from phalanx_operator.decide.types import (
     StudentsState,
 )
 from phalanx_operator.decide.view import PoolView, facts_of, report_of
-from phalanx_operator.decide.workers import available, elsewhere, metrics_available, plan_served
+from phalanx_operator.decide.workers import available, complete, elsewhere, metrics_available, plan_served
 
 _KEPT: Final = ("rollout", "distill")
 """Which artifact serves, and what was distilled, has to be known when the spec is mended or its pool is back."""
@@ -70,7 +70,7 @@ def pool_status(
     now_s: float,
 ) -> Manifest:
     """The status of an accepted ServingPool; `now` is ISO 8601, `now_s` the same in the observation's clock."""
-    findings = [accepted(Verdict()), applied(refusals), available(view, pool), plan_served(view)]
+    findings = [accepted(Verdict()), applied(refusals), available(view, pool), complete(view), plan_served(view)]
     reason, message = Reason.WORKERS_READY, "the workers serve the current plan"
     if pool.paused:
         reason, message = Reason.PAUSED, f"{message}; paused: nothing is changed until spec.paused is false"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from phalanx_contract.conditions import Reason
 from phalanx_contract.plan import Artifact
@@ -234,8 +234,8 @@ class RolloutState:
 class WorkerView:
     """One pod of a pool, not counting those that terminate.
 
-    `report` is None where the worker did not answer. `problem` is `WorkersUnschedulable` or `WorkersCrashing`
-    with a message where the pod's status says so.
+    `report` is None where the worker did not answer. `problem` is `WorkersUnschedulable`, `WorkersCrashing` or
+    `ImageNotPulled`, with a message, where the pod's status says so; `lasts`, that it will not pass in a moment.
     """
 
     name: str
@@ -243,7 +243,25 @@ class WorkerView:
     report: WorkerStatus | None = None
     problem: Reason | None = None
     message: str = ""
+    lasts: bool = True
 
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Deployed:
+    """What the Deployment says of a pool's pods. The sentences are the controller's, and empty where all is well.
+
+    outdated: pods that still have an earlier template.
+    stuck: there has been no progress for as long as the Deployment allows (`progressDeadlineSeconds`).
+    refused: why pods cannot be created: a quota, an admission policy.
+    """
+
+    outdated: int = 0
+    stuck: str = ""
+    refused: str = ""
+
+
+SETTLED: Final = Deployed()
+"""Nothing to say."""
 
 State = TypeVar("State")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from phalanx_contract.plan import Adapter, Ensemble, Plan
 from phalanx_contract.worker import AdapterReport, EnsembleReport, LoadState
-from phalanx_operator.decide.types import ArtifactFacts, WorkerView
+from phalanx_operator.decide.types import SETTLED, ArtifactFacts, Deployed, WorkerView
 
 AdapterKey = tuple[str, str]
 """Names of ensemble and adapter."""
@@ -40,6 +40,7 @@ class PoolView:
         workers: those that there are, without the ones that terminate.
         plan_hash: hash of the current plan.
         contents: by hash, the current plan and earlier ones that workers may still serve.
+        deployed: what the Deployment says of them.
         adapters: by worker and adapter, what is not served.
     """
 
@@ -48,11 +49,19 @@ class PoolView:
     workers: tuple[WorkerView, ...]
     plan_hash: str
     contents: Mapping[str, Content]
+    deployed: Deployed = SETTLED
     adapters: Mapping[str, Mapping[AdapterKey, AdapterReport]] = field(default_factory=dict)
 
     @classmethod
     def of(
-        cls, *, wanted: int, workers: Iterable[WorkerView], plan: Plan, plan_hash: str, recent: Mapping[str, Plan]
+        cls,
+        *,
+        wanted: int,
+        workers: Iterable[WorkerView],
+        plan: Plan,
+        plan_hash: str,
+        recent: Mapping[str, Plan],
+        deployed: Deployed = SETTLED,
     ) -> PoolView:
         """`recent` has earlier plans by hash: a worker that is one plan behind still serves what did not change."""
         seen = tuple(sorted(workers, key=lambda worker: worker.name))
@@ -64,7 +73,13 @@ class PoolView:
         contents = {key: Content.of(each) for key, each in recent.items() if key in served}
         contents[plan_hash] = Content.of(plan)
         return cls(
-            pool=plan.pool, wanted=wanted, workers=seen, plan_hash=plan_hash, contents=contents, adapters=reports
+            pool=plan.pool,
+            wanted=wanted,
+            workers=seen,
+            plan_hash=plan_hash,
+            contents=contents,
+            deployed=deployed,
+            adapters=reports,
         )
 
     @property

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from phalanx_contract.conditions import ConditionStatus, ConditionType, Reason
 from phalanx_operator.api.types import ServingPool
 from phalanx_operator.decide.conditions import Finding
 from phalanx_operator.decide.trust import doubt_observation
-from phalanx_operator.decide.types import DecisionReason, Observation
+from phalanx_operator.decide.types import DecisionReason, Observation, WorkerView
 from phalanx_operator.decide.view import PoolView
 
 
@@ -14,16 +16,23 @@ def absent(view: PoolView) -> tuple[Reason, str]:
     """Why there are fewer ready workers than wanted: the worst that a pod shows, else that they start."""
     if view.wanted == 0:
         return Reason.NO_WORKERS, "the pool is scaled to 0; raise spec.replicas.count"
-    for problem in (Reason.WORKERS_CRASHING, Reason.WORKERS_UNSCHEDULABLE):
-        troubled = [worker for worker in view.workers if worker.problem is problem]
-        if troubled:
-            return (
-                problem,
-                f"{len(troubled)} of {view.wanted} workers, such as {troubled[0].name}: {troubled[0].message}",
-            )
+    if (trouble := _trouble(view, view.workers)) is not None:
+        return trouble
+    if view.deployed.refused:
+        return Reason.PODS_REFUSED, view.deployed.refused
     if not view.workers:
         return Reason.NO_WORKERS, f"none of {view.wanted} workers exists yet"
     return Reason.WORKERS_STARTING, f"{len(view.ready_workers())} of {view.wanted} workers are ready"
+
+
+def _trouble(view: PoolView, workers: Iterable[WorkerView]) -> tuple[Reason, str] | None:
+    """The worst that the pods show, with one of them by name."""
+    troubled = [worker for worker in workers if not worker.ready]
+    for problem in (Reason.IMAGE_NOT_PULLED, Reason.WORKERS_CRASHING, Reason.WORKERS_UNSCHEDULABLE):
+        named = [worker for worker in troubled if worker.problem is problem]
+        if named:
+            return problem, f"{len(named)} of {view.wanted} workers, such as {named[0].name}: {named[0].message}"
+    return None
 
 
 def elsewhere(view: PoolView) -> tuple[Reason, str]:
@@ -43,6 +52,29 @@ def available(view: PoolView, pool: ServingPool) -> Finding:
         return Finding(ConditionType.AVAILABLE, ConditionStatus.TRUE, Reason.WORKERS_READY, message)
     reason, message = absent(view)
     return Finding(ConditionType.AVAILABLE, ConditionStatus.FALSE, reason, message)
+
+
+def complete(view: PoolView) -> Finding:
+    """True if all that are wanted are ready and have the present template; Unknown while that is on its way.
+
+    False tells what a pool that serves as well as it may during a rolling update would hide: a rollout that goes no
+    further, or a worker that does not come.
+    """
+    ready = sum(worker.ready for worker in view.workers)
+    trouble = _trouble(view, (worker for worker in view.workers if worker.lasts))
+    deployed = view.deployed
+    if trouble is None and deployed.refused:
+        trouble = Reason.PODS_REFUSED, deployed.refused
+    if trouble is None and deployed.stuck and (deployed.outdated or ready < view.wanted):
+        trouble = Reason.UPDATE_STUCK, deployed.stuck
+    if trouble is not None:
+        serving = f"; {ready} ready ones go on serving" if ready else ""
+        return Finding(ConditionType.COMPLETE, ConditionStatus.FALSE, trouble[0], f"{trouble[1]}{serving}")
+    if ready < view.wanted or deployed.outdated:
+        message = f"{ready} of {view.wanted} workers are ready, {deployed.outdated} have an earlier template"
+        return Finding(ConditionType.COMPLETE, ConditionStatus.UNKNOWN, Reason.WORKERS_UPDATING, message)
+    message = f"all {view.wanted} workers are ready and have the present template"
+    return Finding(ConditionType.COMPLETE, ConditionStatus.TRUE, Reason.WORKERS_COMPLETE, message)
 
 
 def plan_served(view: PoolView) -> Finding:

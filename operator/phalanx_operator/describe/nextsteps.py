@@ -27,6 +27,11 @@ CONDITIONS: Final[Mapping[str, str]] = {
     Reason.WORKERS_STARTING: "wait; else read a worker's log",
     Reason.WORKERS_UNSCHEDULABLE: "free a GPU, add nodes, or change the pool's resources, node selector or tolerations",
     Reason.WORKERS_CRASHING: "read its log: `kubectl logs POD --previous`",
+    Reason.IMAGE_NOT_PULLED: "correct `spec.worker.image`, or name a Secret in `spec.worker.imagePullSecrets`; "
+    "`kubectl describe pod` has the registry's words",
+    Reason.WORKERS_UPDATING: "wait",
+    Reason.UPDATE_STUCK: "read the log of a worker that is not ready; to go back, set `spec.worker` to what it was",
+    Reason.PODS_REFUSED: "do what the message asks for: a quota, or an admission policy",
     Reason.POOL_NOT_AVAILABLE: "see `Available` of the ServingPool that the message names",
     Reason.JOB_PENDING: "wait; if the pod cannot be scheduled, free a GPU or change `spec.distill`",
     Reason.DISTILLING: "wait",
@@ -46,6 +51,7 @@ CONDITIONS: Final[Mapping[str, str]] = {
     Reason.APPLY_REFUSED: "change what the message names, or the policy that refuses it",
     Reason.NOT_APPLIED: "see `Applied`",
     Reason.NOT_AVAILABLE: "see `Available`",
+    Reason.NOT_COMPLETE: "see `Complete`",
     Reason.PAUSED: "set `spec.paused` to false",
     Reason.UNKNOWN: "wait; if it stays, read the operator's log",
 }

@@ -27,6 +27,7 @@ _PASSING: Final = frozenset(
     {
         Reason.LOADING,
         Reason.WORKERS_STARTING,
+        Reason.WORKERS_UPDATING,
         Reason.POOL_NOT_AVAILABLE,
         Reason.PLAN_PENDING,
         Reason.JOB_PENDING,

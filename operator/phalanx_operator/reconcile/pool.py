@@ -39,7 +39,7 @@ from phalanx_operator.reconcile.reporting import publish
 from phalanx_operator.reconcile.resume import served_plan
 from phalanx_operator.reconcile.rolling import Rolled, as_served, decide_rollouts, proven, remember_rollouts
 from phalanx_operator.reconcile.statuses import Round, reports, reports_of_bad_pool
-from phalanx_operator.reconcile.workers import worker_views
+from phalanx_operator.reconcile.workers import deployed_of, worker_views
 from phalanx_operator.reconcile.writing import delete_all, touch_pods, write_children
 
 logger = logging.getLogger(__name__)
@@ -139,7 +139,7 @@ class Reconciler:
 
     async def _workers(self, gathered: Gathered) -> list[WorkerView]:
         answers = await worker_statuses(self._session, targets(gathered.pods))
-        return worker_views(gathered.pods, answers)
+        return worker_views(gathered.pods, answers, now=self._clock())
 
     async def _act(
         self,
@@ -167,10 +167,16 @@ class Reconciler:
             await delete_all(self._cluster, distilled.drop)
             await touch_pods(self._cluster, gathered.pods, workers, plan_hash)
             memory.keep(plan_hash, plan)
+        deployed = deployed_of(gathered.child("Deployment", pool.meta.key.name))
         return kept.view.of(
-            (replicas.state.count, workers, plan_hash, list(memory.plans)),
+            (replicas.state.count, workers, plan_hash, list(memory.plans), deployed),
             lambda: PoolView.of(
-                wanted=replicas.state.count, workers=workers, plan=plan, plan_hash=plan_hash, recent=memory.plans
+                wanted=replicas.state.count,
+                workers=workers,
+                plan=plan,
+                plan_hash=plan_hash,
+                recent=memory.plans,
+                deployed=deployed,
             ),
         )
 

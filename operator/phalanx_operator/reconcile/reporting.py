@@ -36,6 +36,7 @@ _FAILING: Final = (
     ConditionType.DISTILLED,
     ConditionType.LOADED,
     ConditionType.AVAILABLE,
+    ConditionType.COMPLETE,
 )
 """Conditions whose failure is worth an event."""
 _PASSING: Final = frozenset(

@@ -23,6 +23,7 @@ from phalanx_operator.decide.types import (
     Action,
     Decision,
     DecisionReason,
+    Deployed,
     ExitsState,
     Missed,
     Observation,
@@ -263,8 +264,52 @@ def test_tenants_refer_to_what_their_pool_tells_of_its_workers_whatever_it_is():
         assert not list(turns(before, after)), "the pool's own event tells it once"
 
 
-def test_a_rolling_update_leaves_the_pool_available():
-    assert condition(pool(view(worker("a"), WorkerView(name="b", ready=False))), "Available")[0] == "True"
+def test_a_rolling_update_leaves_the_pool_available_and_ready():
+    status = pool(replace(view(worker("a"), WorkerView(name="b", ready=False)), deployed=Deployed(outdated=1)))
+    fits("ServingPool", status)
+    assert condition(status, "Available")[0] == condition(status, "Ready")[0] == "True"
+    state, reason, message = condition(status, "Complete")
+    assert (state, reason) == ("Unknown", "WorkersUpdating")
+    assert message == "1 of 2 workers are ready, 1 have an earlier template"
+
+
+@pytest.mark.parametrize(
+    ("trouble", "deployed", "reason", "says"),
+    [
+        (
+            {"problem": Reason.IMAGE_NOT_PULLED, "message": "image w:2 ..."},
+            Deployed(outdated=1),
+            "ImageNotPulled",
+            "w:2",
+        ),
+        ({"problem": Reason.WORKERS_CRASHING, "message": "exit 1"}, Deployed(outdated=1), "WorkersCrashing", "exit 1"),
+        ({"problem": Reason.WORKERS_UNSCHEDULABLE, "message": "no GPU"}, Deployed(), "WorkersUnschedulable", "no GPU"),
+        ({}, Deployed(outdated=1, stuck="no progress"), "UpdateStuck", "no progress"),
+        ({}, Deployed(refused="exceeded quota"), "PodsRefused", "exceeded quota"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_worker_that_does_not_come_is_told_though_the_others_are_enough(trouble, deployed, reason, says):
+    seen = replace(view(worker("a"), WorkerView(name="b", ready=False, **trouble)), deployed=deployed)
+    status = pool(seen)
+    assert condition(status, "Available")[0] == "True"
+    state, told, message = condition(status, "Complete")
+    assert (state, told) == ("False", reason)
+    assert says in message and message.endswith("; 1 ready ones go on serving")
+    assert condition(status, "Ready")[:2] == ("False", "NotComplete")
+    assert condition(ensemble(seen), "Ready")[0] == "True"
+    (event,) = [note for note in turns(pool(view(worker("a"), worker("b"))), status) if note.action == "CheckComplete"]
+    assert (event.reason, event.warning) == (reason, True)
+
+
+def test_a_pod_that_waits_for_its_turn_is_no_failure():
+    waiting = WorkerView(name="b", ready=False, problem=Reason.WORKERS_UNSCHEDULABLE, message="no GPU", lasts=False)
+    assert condition(pool(view(worker("a"), waiting)), "Complete")[:2] == ("Unknown", "WorkersUpdating")
+
+
+def test_a_rollout_that_was_slow_and_is_done_is_complete():
+    seen = replace(view(worker("a"), worker("b")), deployed=Deployed(stuck="no progress"))
+    assert condition(pool(seen), "Complete")[:2] == ("True", "WorkersComplete")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from phalanx_contract.conditions import Reason
 from phalanx_operator.api.types import Key, Manifest
+from phalanx_operator.decide.types import Deployed
 from phalanx_operator.errors import ClusterError, FencedError
 from phalanx_operator.observe.store import Store
 from phalanx_operator.reconcile.backoff import Backoff
@@ -22,7 +23,7 @@ from phalanx_operator.reconcile.keys import api_key_of
 from phalanx_operator.reconcile.memo import Memo, Shelf
 from phalanx_operator.reconcile.relations import orphans
 from phalanx_operator.reconcile.reporting import Report, publish, turns
-from phalanx_operator.reconcile.workers import worker_views
+from phalanx_operator.reconcile.workers import PASSING_S, deployed_of, worker_views
 from tests.operator.objects import adapter, ensemble, pool
 
 JSON = st.recursive(
@@ -112,7 +113,7 @@ def pod(name: str, **status: Any) -> dict[str, Any]:
 def test_pods_that_end_or_are_done_are_no_workers():
     ending = pod("ending", phase="Running")
     ending["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-    views = worker_views([ending, pod("evicted", phase="Failed"), pod("b", phase="Running"), pod("a")], {})
+    views = worker_views([ending, pod("evicted", phase="Failed"), pod("b", phase="Running"), pod("a")], {}, now=0.0)
     assert [view.name for view in views] == ["a", "b"]
 
 
@@ -126,10 +127,43 @@ def test_what_is_wrong_with_a_pod_is_told():
             pod("c", phase="Pending", containerStatuses=[{"state": {"waiting": {"reason": "ContainerCreating"}}}]),
         ],
         {},
+        now=0.0,
     )
     assert (crashing.problem, crashing.message) == (Reason.WORKERS_CRASHING, "CrashLoopBackOff: back-off 5m")
     assert (lost.problem, lost.message) == (Reason.WORKERS_UNSCHEDULABLE, "0/3 nodes have a GPU")
     assert starting.problem is None
+
+
+@pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff"])
+def test_an_image_that_cannot_be_pulled_is_told_in_the_same_words_while_the_kubelet_tries_and_waits_in_turn(reason):
+    waiting = {"waiting": {"reason": reason, "message": f"words of {reason}"}}
+    (view,) = worker_views([pod("a", containerStatuses=[{"image": "w:2", "state": waiting}])], {}, now=0.0)
+    assert (view.problem, view.message) == (Reason.IMAGE_NOT_PULLED, "image w:2 cannot be pulled")
+
+
+def test_a_pod_that_has_no_node_for_a_moment_or_while_another_ends_waits_for_its_turn():
+    said = {"type": "PodScheduled", "status": "False", "lastTransitionTime": "1970-01-01T00:01:40Z"}
+    waiting, ending = pod("a", conditions=[said]), pod("b", phase="Running")
+    ending["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+
+    def lasts(*pods, now):
+        return worker_views(pods, {}, now=now)[0].lasts
+
+    assert not lasts(waiting, now=100.0 + PASSING_S - 1)
+    assert lasts(waiting, now=100.0 + PASSING_S)
+    assert not lasts(waiting, ending, now=100.0 + 10 * PASSING_S)
+    assert lasts(pod("c", containerStatuses=[]), now=0.0), "what is no matter of nodes"
+
+
+def test_what_the_deployment_says_of_its_rollout_is_taken_over():
+    stuck = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "no progress"}
+    refused = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "exceeded quota"}
+    status = {"observedGeneration": 3, "replicas": 4, "updatedReplicas": 1, "conditions": [stuck, refused]}
+    deployment = {"metadata": {"generation": 3}, "status": status}
+    assert deployed_of(deployment) == Deployed(outdated=3, stuck="no progress", refused="exceeded quota")
+    # The controller has not seen the new spec yet: all pods are of an earlier one, and what it said is about that.
+    assert deployed_of(deployment | {"metadata": {"generation": 4}}) == Deployed(outdated=4, refused="exceeded quota")
+    assert deployed_of(None) == deployed_of({"metadata": {}}) == Deployed()
 
 
 @pytest.mark.parametrize(
@@ -143,7 +177,7 @@ def test_a_worker_that_ends_again_and_again_crashes_also_while_it_runs_for_a_mom
         "restartCount": restarts,
         "ready": ready,
     }
-    (view,) = worker_views([pod("a", phase="Running", containerStatuses=[container])], {})
+    (view,) = worker_views([pod("a", phase="Running", containerStatuses=[container])], {}, now=0.0)
     assert view.problem is (Reason.WORKERS_CRASHING if crashes else None)
     assert not crashes or view.message == f"restarted {restarts} times, ended last with exit code {code}"
 

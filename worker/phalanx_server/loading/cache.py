@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import shutil
@@ -23,6 +24,7 @@ from phalanx_server.loading.failure import LoadFailure
 from phalanx_server.loading.source import Source, locate
 
 _CHUNK_BYTES: Final = 1 << 20
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class ArtifactCache:
@@ -48,12 +50,20 @@ class ArtifactCache:
                 if not final.is_dir():
                     self._fetch(artifact, source, self._root / "partial" / digest, final)
         except OSError as error:
+            if error.errno in _FULL:
+                raise self._full(digest, artifact, error) from error
             raise LoadFailure(LoadReason.FETCH_FAILED, f"{artifact.uri}: {_words(error)}") from error
         return final
 
     def discard(self, digest: str) -> None:
         """Drop a copy that turned out damaged, so that the next attempt fetches it again."""
         shutil.rmtree(self._root / "sha256" / digest.removeprefix("sha256:"), ignore_errors=True)
+
+    def _full(self, digest: str, artifact: Artifact, error: OSError) -> LoadFailure:
+        """What could not be completed makes room, or one artifact that is too large would keep all others out."""
+        shutil.rmtree(self._root / "partial" / digest, ignore_errors=True)
+        message = f"no room for {artifact.uri} in the worker's volume for artifacts ({error.strerror})"
+        return LoadFailure(LoadReason.CACHE_FULL, message, field="spec.artifacts.cacheSize of the pool")
 
     def _fetch(self, artifact: Artifact, source: Source, partial: Path, final: Path) -> None:
         partial.mkdir(parents=True, exist_ok=True)
