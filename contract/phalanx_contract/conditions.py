@@ -76,6 +76,7 @@ class Reason(enum.StrEnum):
     ROLLING_OUT = "RollingOut"
     ROLLED_BACK = "RolledBack"
     PLAN_PENDING = "PlanPending"
+    WORKERS_OUTDATED = "WorkersOutdated"
     PLAN_CURRENT = "PlanCurrent"
     # Complete
     WORKERS_COMPLETE = "WorkersComplete"

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from phalanx_contract.errors import FieldError
+from phalanx_contract.revisions import FIRST_REVISION
 
 STATUS_PATH: Final = "/phalanx/status"
 
@@ -23,6 +24,11 @@ class LoadState(enum.StrEnum):
     LOADING = "Loading"
     SERVING = "Serving"
     FAILED = "Failed"
+
+    @classmethod
+    def _missing_(cls, value: object) -> LoadState:
+        """A state of a later release: not served, as far as this one can tell."""
+        return cls.LOADING
 
 
 class LoadReason(enum.StrEnum):
@@ -49,6 +55,11 @@ class LoadReason(enum.StrEnum):
     """The device or the host has no room."""
     INTERNAL = "InternalError"
     """A defect of the worker; its log has the trace."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> LoadReason:
+        """A reason of a later release: the message has it in words."""
+        return cls.NONE
 
 
 TRANSIENT: Final = frozenset(
@@ -118,13 +129,15 @@ class EnsembleReport(_Record, frozen=True):
 
 
 class WorkerStatus(_Record, frozen=True):
-    """The whole report. `plan` is the hash of the plan being served, empty before the first one."""
+    """The whole report. `plan` is the hash of the plan being served, empty before the first one; `plan_revision` is the
+    latest that the worker reads (`phalanx_contract.revisions`)."""
 
     plan: str = ""
     plan_error: Annotated[str, Meta(max_length=4096)] = ""
     ready: bool = False
     draining: bool = False
     version: str = ""
+    plan_revision: int = FIRST_REVISION
     ensembles: tuple[EnsembleReport, ...] = ()
     adapters: tuple[AdapterReport, ...] = ()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from phalanx_contract import metrics as names
 from phalanx_contract.plan import Plan, PlanHash, hash_plan
+from phalanx_contract.revisions import PLAN_REVISION
 from phalanx_contract.worker import LoadState, WorkerStatus
 from phalanx_server.engine.thread import Engine
 from phalanx_server.engine.work import Orders, Results
@@ -107,6 +108,7 @@ class Worker:
             ready=not self.problem(),
             draining=self.draining,
             version=self.release,
+            plan_revision=PLAN_REVISION,
             ensembles=ensembles,
             adapters=adapters,
         )

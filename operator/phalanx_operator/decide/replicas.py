@@ -22,7 +22,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from phalanx_contract.conditions import Reason
 from phalanx_operator.api.types import Autoscaling
 from phalanx_operator.decide.demand import share_at
 from phalanx_operator.decide.policy import LOWER_ABOVE, ReplicasPolicy
@@ -256,9 +255,7 @@ def _pending(workers: Sequence[WorkerView], live: int) -> str:
     ready = sum(worker.ready for worker in workers)
     if ready >= live:
         return ""
-    troubled = [
-        worker for worker in workers if worker.problem in (Reason.WORKERS_UNSCHEDULABLE, Reason.WORKERS_CRASHING)
-    ]
+    troubled = [worker for worker in workers if worker.problem is not None]
     why = f": {troubled[0].name}: {troubled[0].message}" if troubled else ""
     return f"{live - ready} of them are not ready yet{why}"
 

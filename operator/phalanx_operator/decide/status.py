@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from phalanx_contract.conditions import Reason
@@ -31,7 +32,7 @@ from phalanx_operator.decide.types import (
     StudentsState,
 )
 from phalanx_operator.decide.view import PoolView, facts_of, report_of
-from phalanx_operator.decide.workers import available, complete, elsewhere, metrics_available, plan_served
+from phalanx_operator.decide.workers import available, complete, elsewhere, metrics_available, outdated, plan_served
 
 _KEPT: Final = ("rollout", "distill")
 """Which artifact serves, and what was distilled, has to be known when the spec is mended or its pool is back."""
@@ -117,7 +118,7 @@ def ensemble_status(
         accepted(Verdict()),
         *([distillation.finding] if distillation is not None else []),
         rolled_out(view, name, rollout.state, digest=digest),
-        served(view, lambda worker: same_ensemble(view, worker, name)),
+        outdated(view) if name in view.withheld.ensembles else served(view, partial(same_ensemble, view, name=name)),
     ]
     summary = ready(findings, reason=Reason.SERVING, message="all ready workers serve it as its spec says")
     status = _status(ensemble.meta, previous, [summary, *findings], now)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from phalanx_contract.plan import Adapter, Ensemble, Plan
 from phalanx_contract.worker import AdapterReport, EnsembleReport, LoadState
 from phalanx_operator.decide.types import SETTLED, ArtifactFacts, Deployed, WorkerView
+from phalanx_operator.decide.understanding import NOTHING, Withheld
 
 AdapterKey = tuple[str, str]
 """Names of ensemble and adapter."""
@@ -41,6 +42,7 @@ class PoolView:
         plan_hash: hash of the current plan.
         contents: by hash, the current plan and earlier ones that workers may still serve.
         deployed: what the Deployment says of them.
+        withheld: what is left out of the plan for workers of an earlier release.
         adapters: by worker and adapter, what is not served.
     """
 
@@ -50,6 +52,7 @@ class PoolView:
     plan_hash: str
     contents: Mapping[str, Content]
     deployed: Deployed = SETTLED
+    withheld: Withheld = NOTHING
     adapters: Mapping[str, Mapping[AdapterKey, AdapterReport]] = field(default_factory=dict)
 
     @classmethod
@@ -62,6 +65,7 @@ class PoolView:
         plan_hash: str,
         recent: Mapping[str, Plan],
         deployed: Deployed = SETTLED,
+        withheld: Withheld = NOTHING,
     ) -> PoolView:
         """`recent` has earlier plans by hash: a worker that is one plan behind still serves what did not change."""
         seen = tuple(sorted(workers, key=lambda worker: worker.name))
@@ -79,6 +83,7 @@ class PoolView:
             plan_hash=plan_hash,
             contents=contents,
             deployed=deployed,
+            withheld=withheld,
             adapters=reports,
         )
 

@@ -83,6 +83,8 @@ def plan_served(view: PoolView) -> Finding:
     if not ready:
         reason, message = absent(view)
         return Finding(ConditionType.PLAN_SERVED, ConditionStatus.FALSE, reason, message)
+    if view.withheld.ensembles:
+        return outdated(view)
     current = [w for w in ready if w.report and w.report.plan == view.plan_hash]
     if len(current) == len(ready):
         message = f"all {len(ready)} ready workers serve the current plan"
@@ -92,6 +94,15 @@ def plan_served(view: PoolView) -> Finding:
     if errors:
         message = f"{message}; {errors[0]}"
     return Finding(ConditionType.PLAN_SERVED, ConditionStatus.FALSE, Reason.PLAN_PENDING, message)
+
+
+def outdated(view: PoolView) -> Finding:
+    """What waits for workers of this release. They are asked for nothing that they do not know, so they can restart."""
+    message = (
+        f"worker {view.withheld.worker} is of an earlier release and knows no candidates: the new artifact of "
+        f"{', '.join(sorted(view.withheld.ensembles))} waits, and what serves goes on"
+    )
+    return Finding(ConditionType.PLAN_SERVED, ConditionStatus.FALSE, Reason.WORKERS_OUTDATED, message)
 
 
 def metrics_available(observation: Observation, pool: ServingPool, *, now: float) -> Finding:

@@ -40,6 +40,7 @@ CONDITIONS: Final[Mapping[str, str]] = {
     Reason.ROLLING_OUT: "none; see `status.rolloutDecision`",
     Reason.ROLLED_BACK: "do what the message says, then change the spec: a new artifact, or any field, tries again",
     Reason.PLAN_PENDING: "wait some seconds; if it stays, read the plan error in the message and the worker's log",
+    Reason.WORKERS_OUTDATED: "give the workers this release's image (`spec.worker.image`); after an upgrade, wait",
     Reason.METRICS_MISSING: "check that Prometheus scrapes the workers, or that the operator may reach them",
     Reason.METRICS_STALE: "check the scrape interval and targets of Prometheus",
     Reason.METRICS_INCOMPLETE: "do what the warning in the message asks for",

@@ -8,6 +8,7 @@ from typing import Final
 from phalanx_contract.plan import Plan, PlanHash
 from phalanx_operator.api.types import Manifest
 from phalanx_operator.decide.types import ExitsState, Observation, ReplicasState, RolloutState, StudentsState
+from phalanx_operator.decide.understanding import Withheld
 from phalanx_operator.decide.view import PoolView
 from phalanx_operator.observe.scrape import Scraper
 from phalanx_operator.observe.store import Ref
@@ -65,6 +66,7 @@ class Kept:
 
     readings: Readings = field(default_factory=Shelf)
     plan: Memo[Plan] = field(default_factory=Memo)
+    worded: Memo[tuple[Plan, Withheld]] = field(default_factory=Memo)
     packed: Memo[tuple[PlanHash, list[dict[str, bytes]]]] = field(default_factory=Memo)
     served: Memo[tuple[PlanHash, Plan] | None] = field(default_factory=Memo)
     children: Memo[list[Manifest]] = field(default_factory=Memo)
@@ -75,7 +77,8 @@ class Kept:
 
 @dataclass(slots=True)
 class PoolMemory:
-    """One pool's. `observed_at` is when metrics were read last; `plans` has the latest last."""
+    """One pool's. `revisions` has the plan revision that each worker reads. `observed_at` is when metrics were read
+    last; `plans` has the latest last."""
 
     kept: Kept = field(default_factory=Kept)
 
@@ -84,6 +87,7 @@ class PoolMemory:
     replicas: ReplicasState = field(default_factory=ReplicasState)
     applied: dict[Ref, Applied] = field(default_factory=dict)
     refused: dict[Ref, Refusal] = field(default_factory=dict)
+    revisions: dict[str, int] = field(default_factory=dict)
     plans: dict[str, Plan] = field(default_factory=dict)
     observation: Observation = field(
         default_factory=lambda: Observation(at=None, workers=0, problem="no metrics were read yet")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import aiohttp
@@ -22,6 +23,7 @@ from phalanx_operator.build import Versions, build_pool
 from phalanx_operator.decide.demand import with_candidates
 from phalanx_operator.decide.plan import compose_plan
 from phalanx_operator.decide.types import Decision, ReplicasState, WorkerView
+from phalanx_operator.decide.understanding import NOTHING, for_all, learn
 from phalanx_operator.decide.view import PoolView
 from phalanx_operator.observe.distillers import progress_of
 from phalanx_operator.observe.targets import Target, targets
@@ -125,6 +127,7 @@ class Reconciler:
         served = [as_served(each, rolled[each.meta.key.name].state) for each in accepted.served]
         decided = decide_cuts(pool, served, workers, observation, memory, now=now)
         tenants = keys.by_adapter(list(accepted.adapters.values()), api_keys)
+        memory.revisions = learn(workers, memory.revisions)
         plan = _compose(pool, accepted, decided, rolled, tenants, memory)
         deployment = gathered.child("Deployment", pool.meta.key.name)
         replicas = decide_count(pool, deployment, workers, decided, observation, memory, now=now)
@@ -153,6 +156,7 @@ class Reconciler:
     ) -> PoolView:
         """Deliver the plan, unless the pool is paused: then the one that is there stays the current one."""
         kept = memory.kept
+        plan, withheld = kept.worded.of((plan, memory.revisions), partial(for_all, plan, memory.revisions))
         plan_hash, files = kept.packed.of((plan,), lambda: pack(plan))
         served = _planned(gathered, memory)
         if served is not None:
@@ -160,6 +164,7 @@ class Reconciler:
         if pool.paused:
             memory.refused.clear()
             plan_hash, plan = served or (plan_hash, plan)
+            withheld = NOTHING
         else:
             count = written(pool, gathered.child("Deployment", pool.meta.key.name), replicas)
             wanted = kept.children.of((pool, plan_hash, count), lambda: self._build(pool, files, plan_hash, count))
@@ -169,7 +174,7 @@ class Reconciler:
             memory.keep(plan_hash, plan)
         deployed = deployed_of(gathered.child("Deployment", pool.meta.key.name))
         return kept.view.of(
-            (replicas.state.count, workers, plan_hash, list(memory.plans), deployed),
+            (replicas.state.count, workers, plan_hash, list(memory.plans), deployed, withheld),
             lambda: PoolView.of(
                 wanted=replicas.state.count,
                 workers=workers,
@@ -177,6 +182,7 @@ class Reconciler:
                 plan_hash=plan_hash,
                 recent=memory.plans,
                 deployed=deployed,
+                withheld=withheld,
             ),
         )
 

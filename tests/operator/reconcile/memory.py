@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from phalanx_contract.plan import Artifact, Ensemble, candidate_name
+from phalanx_contract.revisions import PLAN_REVISION
 from phalanx_contract.wire import unpack
 from phalanx_operator.api.types import Key, Manifest
 from phalanx_operator.errors import ClusterError
@@ -86,7 +87,7 @@ class MemoryCluster:
                     *([(candidate_name(each.name), each.candidate.artifact)] if each.candidate else []),
                 ]
             ]
-            worker.status = {"plan": plan_hash, "ready": True, "ensembles": ensembles}
+            worker.status = {"plan": plan_hash, "plan_revision": PLAN_REVISION, "ready": True, "ensembles": ensembles}
 
     def _trouble(self, artifact: Artifact, *, alone: bool) -> str:
         return self.broken.get(artifact.digest) or ("OutOfMemory" if self.crowded and not alone else "")
