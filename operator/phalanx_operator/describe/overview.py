@@ -68,7 +68,7 @@ def entry_of(obj: Manifest, now: float) -> Entry:
     ready, wrong = condition_of(obj, ConditionType.READY), failing(obj)
     if outdated(obj):
         return Entry(obj, Health.PASSING, _serves(obj), "", "changed a moment ago; the operator has not looked yet")
-    if ready.holds:
+    if ready.holds or ready.reason == Reason.NOT_COMPLETE:
         health = Health.DEGRADED if wrong else Health.WELL
     elif ready.status == ConditionStatus.UNKNOWN or (wrong and wrong[0].reason in _PASSING):
         health = Health.PASSING

@@ -78,6 +78,14 @@ def test_a_pool_that_serves_without_metrics_is_degraded():
     assert entry.why.endswith("check the scrape interval and targets of Prometheus")
 
 
+def test_a_pool_that_serves_while_a_rollout_goes_no_further_is_degraded_and_says_what_to_do():
+    stuck = scene.condition("Complete", "False", "ImageNotPulled", "image w:2 cannot be pulled; 1 ready ones serve")
+    ready = scene.condition("Ready", "False", "NotComplete", "ImageNotPulled: image w:2 cannot be pulled")
+    entry = entry_of(scene.with_status(pool(), ready, stuck, wanted=2), scene.NOW)
+    assert entry.health is Health.DEGRADED
+    assert "image w:2" in entry.why and "correct `spec.worker.image`" in entry.why
+
+
 @given(st.dictionaries(st.sampled_from([each.value for each in ConditionType]), STATUSES, max_size=6))
 def test_every_status_gives_a_row_and_only_ready_ones_are_well(conditions):
     shown = [scene.condition(kind, status, "Loading", "m") for kind, status in conditions.items()]
