@@ -12,6 +12,8 @@ import weakref
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from phalanx_contract.plan import Ensemble
 from phalanx_server.serving.hosted import Hosted
 from phalanx_server.settings import Settings
@@ -24,20 +26,14 @@ _FREED_WITHIN_S: Final = 10.0
 def own_part(ensemble: Ensemble, *, pod: str, refused: str) -> Ensemble:
     """What an ensemble of the plan is for this worker: one that is named in `alone` goes straight for the candidate,
     unless it is the one with the digest `refused`, which failed here."""
+    own, candidate = msgspec.structs.replace(ensemble, alone=()), ensemble.candidate
     if not pod or pod not in ensemble.alone:
-        return Ensemble(
-            name=ensemble.name,
-            artifact=ensemble.artifact,
-            cut=ensemble.cut,
-            adapters=ensemble.adapters,
-            candidate=ensemble.candidate,
-        )
-    candidate, rest = ensemble.candidate, {"name": ensemble.name, "adapters": ensemble.adapters}
+        return own
     if candidate is None:
-        return Ensemble(artifact=ensemble.artifact, cut=ensemble.cut, alone=(pod,), **rest)
+        return msgspec.structs.replace(own, alone=(pod,))
     if candidate.artifact.digest == refused:
-        return Ensemble(artifact=ensemble.artifact, cut=ensemble.cut, **rest)
-    return Ensemble(artifact=candidate.artifact, cut=candidate.cut, alone=(pod,), **rest)
+        return msgspec.structs.replace(own, candidate=None)
+    return msgspec.structs.replace(own, artifact=candidate.artifact, cut=candidate.cut, candidate=None, alone=(pod,))
 
 
 async def make_room(hosted: Hosted, settings: Settings, *, announce: Callable[[], None]) -> None:
