@@ -79,17 +79,20 @@ def judge_ensembles(
     return verdicts
 
 
+ABOUT_THE_JOB: Final = frozenset({Reason.DISTILLATION_NOT_ALLOWED, Reason.IMAGE_NOT_PINNED})
+"""Verdicts on an ensemble that keep it from being distilled, and no artifact from being loaded."""
+_ABOUT_WHAT_IS_NEW: Final = ABOUT_THE_JOB | {Reason.ARTIFACT_NOT_ALLOWED, Reason.CLAIM_NOT_MOUNTED}
+
+
 def withhold(
     verdicts: Mapping[str, Verdict], serving: Mapping[str, Artifact], pool: ServingPool | None
 ) -> dict[str, Verdict]:
-    """Those of the verdicts that are about a new artifact alone, while the one in `serving` is as it should be: what
-    serves need not stop because of what may not come."""
+    """Those of the verdicts that are about a new artifact alone, or its distillation, while the one in `serving` is as
+    it should be: what serves need not stop because of what may not come."""
     held = (
         (name, verdict)
         for name, verdict in verdicts.items()
-        if verdict.reason in (Reason.ARTIFACT_NOT_ALLOWED, Reason.CLAIM_NOT_MOUNTED)
-        and name in serving
-        and judge_artifact(serving[name].uri, pool).accepted
+        if verdict.reason in _ABOUT_WHAT_IS_NEW and name in serving and judge_artifact(serving[name].uri, pool).accepted
     )
     room = MAX_ENSEMBLES - sum(verdict.accepted for verdict in verdicts.values())
     return dict(itertools.islice(held, max(room, 0)))

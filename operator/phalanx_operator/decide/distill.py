@@ -69,6 +69,14 @@ def decide_distillation(
     return _under_way(pods, kept, before.progress)
 
 
+def forbidden(decided: Distillation, reason: Reason, message: str) -> Distillation:
+    """The same where no Job may be made for the ensemble; what is there already stays, and is what it was."""
+    if decided.phase is Phase.DONE:
+        return decided
+    finding = Finding(ConditionType.DISTILLED, ConditionStatus.FALSE, reason, message)
+    return replace(decided, course=Course.LEAVE, finding=finding)
+
+
 def _told(wanted: Wanted, pods: Sequence[DistillerView], before: Remembered) -> Result | None:
     """The wanted result, from the status or from a pod."""
     if before.result is not None and before.result.mark == wanted.mark:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from phalanx_contract.plan import ApiKey, Artifact
 from phalanx_operator.api.issues import SpecError
 from phalanx_operator.api.parse import parse_adapter, parse_ensemble, parse_pool
-from phalanx_operator.api.types import Distill, Manifest, ServingPool, StudentEnsemble, TenantAdapter
+from phalanx_operator.api.types import Manifest, ServingPool, StudentEnsemble, TenantAdapter
 from phalanx_operator.build import Versions
 from phalanx_operator.decide.accept import (
     VALID,
@@ -42,7 +42,7 @@ class Accepted:
     adapters: Mapping[str, TenantAdapter]
     adapter_verdicts: Mapping[str, Verdict]
     withheld: Mapping[str, Verdict] = field(default_factory=dict)
-    """Why an ensemble's new artifact may not be loaded, where another one goes on serving."""
+    """Why an ensemble's new artifact may not be loaded, or not be distilled, where another one goes on serving."""
 
     @property
     def served(self) -> list[StudentEnsemble]:
@@ -70,8 +70,7 @@ def accept(
     pool = next(iter(pools.values())) if verdict.accepted else None
     ensembles, bad_ensembles = _read(gathered.ensembles, parse_ensemble, readings)
     verdicts = judge_ensembles(ensembles.values(), pool, by_digest=versions.image_by_digest) | bad_ensembles
-    named = {name: each for name, each in serving.items() if not _distils(ensembles.get(name))}
-    withheld = withhold(verdicts, named, pool)
+    withheld = withhold(verdicts, serving, pool)
     verdicts |= dict.fromkeys(withheld, VALID)
     adapters, bad_adapters = _read(gathered.adapters, parse_adapter, readings)
     judged = judge_adapters(adapters.values(), pool=pool, ensembles=verdicts, secrets=keys.keys())
@@ -84,10 +83,6 @@ def accept(
         adapter_verdicts=judged | bad_adapters,
         withheld=withheld,
     )
-
-
-def _distils(ensemble: StudentEnsemble | None) -> bool:
-    return ensemble is not None and isinstance(ensemble.source, Distill)
 
 
 def _judge_pool(pool: ServingPool, versions: Versions) -> Verdict:

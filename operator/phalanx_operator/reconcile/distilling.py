@@ -12,7 +12,8 @@ from phalanx_contract.plan import Artifact, Plan
 from phalanx_operator.api.identity import job_name, mark_of
 from phalanx_operator.api.types import Distill, Key, Manifest, ServingPool, StudentEnsemble
 from phalanx_operator.build import Versions, distillation_job
-from phalanx_operator.decide.distill import decide_distillation
+from phalanx_operator.decide.accept import ABOUT_THE_JOB
+from phalanx_operator.decide.distill import decide_distillation, forbidden
 from phalanx_operator.decide.distillation import Course, Distillation, Phase, Remembered, Wanted
 from phalanx_operator.decide.remembered import restored
 from phalanx_operator.decide.restore import restore_rollout
@@ -73,9 +74,17 @@ def distil(gathered: Gathered, accepted: Accepted, pool: ServingPool, seen: Seen
         )
         for name, (ensemble, distill) in asked.items()
     }
+    decided |= {
+        name: forbidden(decided[name], verdict.reason, verdict.message)
+        for name, verdict in accepted.withheld.items()
+        if name in decided
+    }
+    withheld = {name: each for name, each in accepted.withheld.items() if each.reason not in ABOUT_THE_JOB}
     make = [name for name, each in decided.items() if each.course is Course.MAKE]
     return Distilled(
-        accepted=replace(accepted, ensembles=_with_artifacts(accepted, decided, statuses, seen.plan)),
+        accepted=replace(
+            accepted, ensembles=_with_artifacts(accepted, decided, statuses, seen.plan), withheld=withheld
+        ),
         by_name=decided,
         jobs=jobs,
         make=tuple(_job(*asked[name], pool, versions) for name in make),

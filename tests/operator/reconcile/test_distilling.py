@@ -250,6 +250,44 @@ async def test_a_distillation_that_may_not_be_is_refused_by_its_field(scene: Sce
     assert scene.cluster.live.all_of("Job") == []
 
 
+async def test_a_pool_that_takes_its_leave_back_goes_on_serving_what_was_distilled(scene: Scene):
+    await serving(scene)
+    put(scene, pool(artifacts={"claims": ["models"]}))
+    await scene.settle()
+    assert scene.cluster.condition("StudentEnsemble", "tickets", "Ready")[0] == "True"
+    assert scene.cluster.plan.ensembles[0].artifact.digest == MADE
+    scene.cluster.live.remove(ref_of(job_of(scene)))
+    put(scene, distilled(distill={"seed": 7}))
+    await scene.settle()
+    status, reason, message = scene.cluster.condition("StudentEnsemble", "tickets", "Distilled")
+    assert (status, reason) == ("False", "DistillationNotAllowed")
+    assert "spec.distillation to Allowed" in message
+    assert scene.cluster.live.all_of("Job") == []
+    assert scene.cluster.plan.ensembles[0].artifact.digest == MADE
+    put(scene, pool(**ALLOWED))
+    await scene.round()
+    assert job_of(scene)
+
+
+@pytest.mark.parametrize(
+    ("distill", "reason"),
+    [({"output": "pvc://others/out"}, "ClaimNotMounted"), ({"output": "s3://theirs/out"}, "ArtifactNotAllowed")],
+)
+async def test_an_output_where_it_may_not_be_stops_nothing_that_serves(scene: Scene, distill, reason):
+    allowed = {"distillation": "Allowed", "artifacts": {"claims": ["models"], "allow": ["pvc://"]}}
+    await scene.add_worker("a")
+    put(scene, pool(**allowed), distilled())
+    await scene.round()
+    ends(scene)
+    await scene.settle()
+    before = job_of(scene)["metadata"]["name"]
+    put(scene, distilled(distill=distill))
+    await scene.settle()
+    assert scene.cluster.condition("StudentEnsemble", "tickets", "Distilled")[1] == reason
+    assert scene.cluster.plan.ensembles[0].artifact.digest == MADE
+    assert [job["metadata"]["name"] for job in scene.cluster.live.all_of("Job")] in ([], [before])
+
+
 @pytest.mark.parametrize("spec", [{}, {"artifact": {"uri": "file:///m", "digest": DIGEST}}])
 async def test_an_ensemble_has_either_an_artifact_or_a_distillation(scene: Scene, spec):
     both = distilled(**spec)
