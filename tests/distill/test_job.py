@@ -211,7 +211,7 @@ def test_progress_is_answered_while_a_stage_runs() -> None:
 
 def test_a_pod_that_is_evicted_ends_at_once_and_the_next_goes_on(claims: Path, tmp_path: Path) -> None:
     """SIGTERM after an epoch; the second process starts from its snapshot and tells the outcome."""
-    long = SETTINGS | {"teacher": {"fit": {"epochs": 60, "batch_rows": 8}, "least_steps": 0}}
+    long = SETTINGS | {"teacher": {"fit": {"epochs": 40, "batch_rows": 8}, "least_steps": 0}}
     asked = task(output="pvc://models/out/ens-9", settings=long)
     first = start(asked, claims, tmp_path / "first")
     deadline = time.monotonic() + 120
