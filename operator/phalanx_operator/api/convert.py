@@ -17,6 +17,7 @@ from phalanx_operator.api.types import (
     Prometheus,
     Replicas,
     Rollout,
+    Surge,
     Worker,
 )
 from phalanx_operator.api.units import parse_duration, parse_quantity
@@ -46,7 +47,7 @@ def replicas(spec: Mapping[str, Any]) -> Replicas:
 
 def rollout(spec: Mapping[str, Any]) -> Rollout:
     """How pods are replaced."""
-    return Rollout(max_surge=spec["maxSurge"], max_unavailable=spec["maxUnavailable"])
+    return Rollout(max_surge=spec["maxSurge"], max_unavailable=spec["maxUnavailable"], surge=Surge(spec["surge"]))
 
 
 def metrics(spec: Mapping[str, Any]) -> MetricsSource:

@@ -87,12 +87,20 @@ class Worker:
     termination_grace_s: int = 60
 
 
+class Surge(enum.StrEnum):
+    """Whether a rolling update tries to begin with a further pod."""
+
+    NEVER = "Never"
+    WHEN_IT_FITS = "WhenItFits"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rollout:
     """Both in pods. Surge is off by default: with every GPU taken, a surge pod would wait for ever."""
 
     max_surge: int = 0
     max_unavailable: int = 1
+    surge: Surge = Surge.NEVER
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

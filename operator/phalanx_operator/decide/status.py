@@ -13,7 +13,7 @@ from phalanx_contract.conditions import Reason
 from phalanx_contract.plan import Cut
 from phalanx_contract.worker import LoadState
 from phalanx_operator.api.issues import SpecError
-from phalanx_operator.api.types import Manifest, Meta, ServingPool, StudentEnsemble, TenantAdapter
+from phalanx_operator.api.types import Manifest, Meta, ServingPool, StudentEnsemble, Surge, TenantAdapter
 from phalanx_operator.decide.accept import Verdict, refused
 from phalanx_operator.decide.candidate import Sight
 from phalanx_operator.decide.conditions import Finding, accepted, applied, merge_conditions, ready, shorten
@@ -21,6 +21,7 @@ from phalanx_operator.decide.distillation import Distillation
 from phalanx_operator.decide.loaded import adapter_in, ensemble_in, loaded, same_adapter, same_ensemble, served
 from phalanx_operator.decide.remembered import distill_status
 from phalanx_operator.decide.rolledout import rolled_out, rollout_status, serving_digest
+from phalanx_operator.decide.surge import SurgeState
 from phalanx_operator.decide.types import (
     Action,
     Decision,
@@ -65,6 +66,7 @@ def pool_status(
     selector: str,
     observation: Observation,
     replicas: Decision[ReplicasState],
+    surge: Decision[SurgeState] | None = None,
     refusals: Sequence[str] = (),
     previous: Mapping[str, Any],
     now: str,
@@ -91,6 +93,7 @@ def pool_status(
             "adapters": len(view.current.adapters),
         },
         "decision": decision_status(replicas, previous=previous.get("decision"), now=now),
+        **_surge(pool, surge, previous.get("rolloutDecision"), now),
     }
 
 
@@ -140,6 +143,17 @@ def ensemble_status(
         "rollout": rollout_status(rollout.state, sight, ensemble.rollout.canary, since=since),
         "rolloutDecision": _rollout_decision(rollout, previous.get("rolloutDecision"), now),
     }
+
+
+def _surge(
+    pool: ServingPool, surge: Decision[SurgeState] | None, previous: Mapping[str, Any] | None, now: str
+) -> Manifest:
+    """Nothing to tell where pods are replaced by numbers alone. What a rolling update fell back to stays to be read."""
+    if surge is None or pool.rollout.surge is Surge.NEVER:
+        return {}
+    if surge.action is Action.STAY and previous and previous.get("reason") == surge.reason:
+        return {"rolloutDecision": dict(previous)}
+    return {"rolloutDecision": decision_status(surge, previous=previous, now=now)}
 
 
 def adapter_status(adapter: TenantAdapter, *, view: PoolView, previous: Mapping[str, Any], now: str) -> Manifest:

@@ -70,6 +70,8 @@ DECISIONS: Final[Mapping[str, str]] = {
     DecisionReason.REPLICAS_PENDING: "see `Available`; the message names a pod that cannot start",
     DecisionReason.AT_MAX_REPLICAS: "raise it; until then students stay dropped",
     DecisionReason.EXITS_TOO_FEW_SAMPLES: "wait for traffic",
+    DecisionReason.SURGE_WAITS: "free a GPU, or wait: after 60 s it goes on without",
+    DecisionReason.SURGE_DOES_NOT_FIT: "none; to have none missing, add a node",
     DecisionReason.REPORTS_MISSING: "see `Available` of the pool; a worker that is ready has to answer the operator",
     DecisionReason.CANDIDATE_WARMING: "none; where the message names a failure, what it says",
     DecisionReason.CANDIDATE_REFUSED: "do what the message says; it is tried as soon as it may be",

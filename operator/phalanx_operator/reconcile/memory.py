@@ -7,6 +7,7 @@ from typing import Final
 
 from phalanx_contract.plan import Plan, PlanHash
 from phalanx_operator.api.types import Manifest
+from phalanx_operator.decide.surge import SurgeState
 from phalanx_operator.decide.types import ExitsState, Observation, ReplicasState, RolloutState, StudentsState
 from phalanx_operator.decide.understanding import Withheld
 from phalanx_operator.decide.view import PoolView
@@ -85,6 +86,7 @@ class PoolMemory:
     ensembles: dict[str, EnsembleMemory] = field(default_factory=dict)
     rollouts: dict[str, RolloutState] = field(default_factory=dict)
     replicas: ReplicasState = field(default_factory=ReplicasState)
+    surge: SurgeState = field(default_factory=SurgeState)
     applied: dict[Ref, Applied] = field(default_factory=dict)
     refused: dict[Ref, Refusal] = field(default_factory=dict)
     revisions: dict[str, int] = field(default_factory=dict)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -22,6 +23,7 @@ from phalanx_operator.api.types import Key, Manifest, ServingPool
 from phalanx_operator.build import Versions, build_pool
 from phalanx_operator.decide.demand import with_candidates
 from phalanx_operator.decide.plan import compose_plan
+from phalanx_operator.decide.surge import decide_surge, in_force
 from phalanx_operator.decide.types import Decision, ReplicasState, WorkerView
 from phalanx_operator.decide.understanding import NOTHING, for_all, learn
 from phalanx_operator.decide.view import PoolView
@@ -131,11 +133,20 @@ class Reconciler:
         plan = _compose(pool, accepted, decided, rolled, tenants, memory)
         deployment = gathered.child("Deployment", pool.meta.key.name)
         replicas = decide_count(pool, deployment, workers, decided, observation, memory, now=now)
+        surge = decide_surge(
+            pool.rollout,
+            deployment=deployment,
+            workers=workers,
+            wanted=replicas.state.count,
+            state=memory.surge,
+            now=now,
+        )
+        memory.surge = surge.state
         view = await self._act(gathered, pool, distilled, plan, replicas, workers, memory)
         # Tenants are many, and what is said of them follows from these alone.
         told = (view, accepted.adapters, accepted.adapter_verdicts, gathered.adapters)
         refusals = [each.text for ref, each in memory.refused.items() if each.lasts and ref.kind != JOB]
-        done = Round(gathered, accepted, view, decided, rolled, replicas, observation, now, refusals, distilled)
+        done = Round(gathered, accepted, view, decided, rolled, replicas, observation, now, refusals, distilled, surge)
         await publish(self._cluster, reports(done, adapters=told != memory.kept.told))
         memory.kept.told = told
         return view
@@ -167,7 +178,8 @@ class Reconciler:
             withheld = NOTHING
         else:
             count = written(pool, gathered.child("Deployment", pool.meta.key.name), replicas)
-            wanted = kept.children.of((pool, plan_hash, count), lambda: self._build(pool, files, plan_hash, count))
+            built = replace(pool, rollout=in_force(pool.rollout, memory.surge))
+            wanted = kept.children.of((built, plan_hash, count), lambda: self._build(built, files, plan_hash, count))
             await write_children(self._cluster, gathered, [*wanted, *distilled.make], memory, now=self._clock())
             await delete_all(self._cluster, distilled.drop)
             await touch_pods(self._cluster, gathered.pods, workers, plan_hash)

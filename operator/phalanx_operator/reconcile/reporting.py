@@ -26,6 +26,7 @@ ROLLOUT: Final[Moves] = {
     Action.PROMOTE: "PromoteArtifact",
     Action.ROLL_BACK: "RollBackArtifact",
 }
+SURGE: Final[Moves] = {Action.LOWER: "RollOutWithoutSurge"}
 EXITS: Final[Moves] = {Action.RAISE: "RaiseThresholds", Action.LOWER: "LowerThresholds"}
 REPLICAS: Final[Moves] = {Action.RAISE: "AddWorkers", Action.LOWER: "RemoveWorkers"}
 

@@ -16,6 +16,7 @@ from phalanx_operator.decide.status import (
     refused_status,
     undistilled_status,
 )
+from phalanx_operator.decide.surge import SurgeState
 from phalanx_operator.decide.types import Decision, Observation, ReplicasState
 from phalanx_operator.decide.view import PoolView
 from phalanx_operator.reconcile.accepting import Accepted
@@ -23,7 +24,7 @@ from phalanx_operator.reconcile.deciding import Decided
 from phalanx_operator.reconcile.distilling import Distilled
 from phalanx_operator.reconcile.gather import Gathered
 from phalanx_operator.reconcile.orphans import iso
-from phalanx_operator.reconcile.reporting import EXITS, REPLICAS, ROLLOUT, STUDENTS, Report, moves
+from phalanx_operator.reconcile.reporting import EXITS, REPLICAS, ROLLOUT, STUDENTS, SURGE, Report, moves
 from phalanx_operator.reconcile.rolling import Rolled
 
 Written = Callable[[Manifest], Report]
@@ -43,6 +44,7 @@ class Round:
     now: float
     refusals: Sequence[str] = ()
     distilled: Distilled | None = None
+    surge: Decision[SurgeState] | None = None
 
 
 def reports(done: Round, *, adapters: bool = True) -> Iterator[Report]:
@@ -82,13 +84,15 @@ def _pool(done: Round) -> Report:
         selector=selector_text(pool),
         observation=done.observation,
         replicas=done.replicas,
+        surge=done.surge,
         refusals=done.refusals,
         previous=_status(done.gathered.pool),
         now=iso(done.now),
         now_s=done.now,
     )
     applied = not pool.recommend_only and not pool.paused
-    return Report(done.gathered.pool, status, moves((done.replicas, REPLICAS)) if applied else ())
+    surge = () if done.surge is None or pool.paused else ((done.surge, SURGE),)
+    return Report(done.gathered.pool, status, moves(*(((done.replicas, REPLICAS),) if applied else ()), *surge))
 
 
 def _ensemble(done: Round, obj: Manifest) -> Report:

@@ -39,6 +39,8 @@ class MemoryCluster:
         self.distillers: list[Manifest] = []
         self.touched: dict[str, str] = {}
         self.notes: list[tuple[str, Note]] = []
+        self.unschedulable: dict[str, str] = {}
+        """What the scheduler says of pods that no node takes."""
         self.broken: dict[str, str] = {}
         """Why workers cannot load an artifact, by digest."""
         self.crowded = False
@@ -97,7 +99,13 @@ class MemoryCluster:
         return [child for kind in kinds for child in self.live.all_of(kind, pool.namespace)]
 
     async def pods(self, pool: Key) -> list[Manifest]:
-        return [*(_pod(worker, self.touched.get(worker.name)) for worker in self.workers), *self.distillers]
+        return [
+            *(
+                _pod(worker, self.touched.get(worker.name), unschedulable=self.unschedulable.get(worker.name, ""))
+                for worker in self.workers
+            ),
+            *self.distillers,
+        ]
 
     async def secrets(self, namespace: str, names: Collection[str], *, fresh: bool = False) -> Mapping[str, Manifest]:
         return self._named("Secret", namespace, names)
@@ -158,7 +166,14 @@ def _report(name: str, artifact: Artifact, reason: str, compared: dict[str, floa
     return report | facts | {"digest": artifact.digest}
 
 
-def _pod(worker: FakeWorker, plan: str | None) -> Manifest:
+def _pod(worker: FakeWorker, plan: str | None, *, unschedulable: str = "") -> Manifest:
+    if unschedulable:
+        waits = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": unschedulable}
+        return {
+            "metadata": {"name": worker.name, "namespace": "default"},
+            "spec": {"containers": [{"name": "worker"}]},
+            "status": {"phase": "Pending", "conditions": [waits]},
+        }
     return {
         "metadata": {"name": worker.name, "namespace": "default", "annotations": {"phalanx.dev/plan": plan}},
         "spec": {"containers": [{"name": "worker", "ports": [{"name": "http", "containerPort": worker.port}]}]},

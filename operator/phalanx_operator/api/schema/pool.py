@@ -138,6 +138,12 @@ def _rollout() -> Schema:
             "maxUnavailable": integer(
                 "Pods that may be missing meanwhile. Not 0 together with maxSurge 0.", low=0, high=1000, default=1
             ),
+            "surge": string(
+                "WhenItFits: begin with one pod more and none missing; if no node takes that pod for 60 s, go on with "
+                "maxSurge and maxUnavailable. Never: these two from the start.",
+                enum=("Never", "WhenItFits"),
+                default="Never",
+            ),
         },
         default={},
     )

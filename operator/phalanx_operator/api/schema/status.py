@@ -34,6 +34,7 @@ def pool() -> Schema:
                 },
             ),
             "decision": _decision("The latest decision on the number of workers."),
+            "rolloutDecision": _decision("With rollout.surge: WhenItFits, how pods are replaced."),
         }
     )
 
