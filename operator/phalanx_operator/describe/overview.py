@@ -73,13 +73,19 @@ def entry_of(obj: Manifest, now: float) -> Entry:
     elif ready.status == ConditionStatus.UNKNOWN or (wrong and wrong[0].reason in _PASSING):
         health = Health.PASSING
     else:
-        health = Health.BROKEN
+        health = Health.DEGRADED if _serves_what_was(obj) else Health.BROKEN
     if health is Health.WELL and (decision := status_of(obj).get("decision") or {}).get("reason") in LACKING:
         return Entry(obj, Health.DEGRADED, _serves(obj), ago(decision["time"], now), _lack(decision))
     shown = wrong[0] if wrong else ready
     step = f"; {shown.step}" if shown.step and shown.step not in shown.message else ""
     why = f"{shown.reason}: {shown.message}{step}" if health is not Health.WELL else _latest(obj)
     return Entry(obj, health, _serves(obj), ago(shown.since, now), why)
+
+
+def _serves_what_was(obj: Manifest) -> bool:
+    """Whether an ensemble whose distillation failed goes on with what came before."""
+    not_distilled = condition_of(obj, ConditionType.READY).reason == Reason.NOT_DISTILLED
+    return not_distilled and condition_of(obj, ConditionType.PLAN_SERVED).holds
 
 
 def _lack(decision: Manifest) -> str:

@@ -12,7 +12,7 @@ from phalanx_operator.describe.overview import MOST_HEALTHY, Health, entries, en
 from phalanx_operator.describe.reading import ago, seconds_of
 from phalanx_operator.describe.top import MOST_FAILING, as_json, top
 from tests.operator.describe import scene
-from tests.operator.objects import adapter, pool
+from tests.operator.objects import adapter, distilled, pool
 
 STATUSES = st.sampled_from(["True", "False", "Unknown"])
 
@@ -139,3 +139,17 @@ def test_the_same_as_json_has_conditions_and_decisions():
     assert shown["ensembles"][0]["decision"]["reason"] == "Overloaded"
     assert shown["adapters"]["served"] == 1
     assert [each["name"] for each in shown["adapters"]["failing"]] == ["globex"]
+
+
+def test_an_ensemble_whose_distillation_failed_is_broken_only_if_nothing_serves():
+    ready = scene.condition("Ready", "False", "NotDistilled", "DistillationFailed: no such column")
+    failed = scene.condition("Distilled", "False", "DistillationFailed", "no such column")
+    distilling = scene.condition("Distilled", "False", "Distilling", "teacher: 5% done")
+    served = scene.condition("PlanServed", "True", "PlanCurrent", "1 of 1 ready workers serve it as the plan has it")
+    of = {
+        Health.BROKEN: (ready, failed),
+        Health.DEGRADED: (ready, failed, served),
+        Health.PASSING: (ready, distilling),
+    }
+    for health, conditions in of.items():
+        assert entry_of(scene.with_status(distilled(), *conditions), scene.NOW).health is health
