@@ -10,8 +10,14 @@ from aiohttp import web
 from kubernetes.aio.client import ApiClient, Configuration
 
 from phalanx_contract.runtime import API_VERSION
+from phalanx_operator.api.parse import parse_ensemble, parse_pool
+from phalanx_operator.api.types import Distill
 from phalanx_operator.apply.api import KubeApi
+from phalanx_operator.build import distillation_job
+from phalanx_operator.build.deployment import deployment
+from phalanx_operator.build.service import service
 from phalanx_operator.handlers.cluster import PAGE, SELECTOR, KubernetesCluster
+from tests.operator import objects
 
 KIND = "TenantAdapter"
 
@@ -60,3 +66,21 @@ async def test_all_objects_are_read_a_page_at_a_time_and_none_twice(lists: tuple
 async def test_who_set_which_field_is_not_kept(lists: tuple[Lists, KubernetesCluster]):
     found: list[dict[str, Any]] = await lists[1].read_all(API_VERSION, KIND, None)
     assert "managedFields" not in found[0]["metadata"]
+
+
+@pytest.mark.parametrize("lists", [0], indirect=True)
+async def test_the_jobs_of_a_pools_ensembles_are_its_children_and_their_pods_its_own(
+    lists: tuple[Lists, KubernetesCluster],
+):
+    """Jobs belong to ensembles; what is left of another pool of the name is the garbage collector's."""
+    _, cluster = lists
+    cluster.store.put(objects.pool())
+    ensemble, pool = parse_ensemble(objects.distilled()), parse_pool(objects.pool())
+    assert isinstance(ensemble.source, Distill)
+    job = distillation_job(ensemble, ensemble.source, pool, default_image="worker:1", failure_policy=False)
+    older = parse_pool({**objects.pool(), "metadata": {**objects.pool()["metadata"], "uid": "of-another"}})
+    pod = {"kind": "Pod", "metadata": {"name": "p", "namespace": "default", "labels": job["metadata"]["labels"]}}
+    for made in (job, service(pool), deployment(older, default_image="worker:1", replicas=1), pod):
+        cluster.made.put(made)
+    assert [child["kind"] for child in await cluster.children(pool.meta.key)] == ["Service", "Job"]
+    assert await cluster.pods(pool.meta.key) == [pod]
