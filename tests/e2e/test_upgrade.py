@@ -139,10 +139,13 @@ async def test_upgraded_used_and_rolled_back_while_a_pinned_worker_answers_all_t
         scene.cluster.install()
         await _is_upgraded(scene, before)
         await _new_fields_do_what_they_say(scene)
+        await _what_the_old_worker_does_not_know_waits(scene, artifact)
         # Two that do not know of each other's lease never run at the same time, the first time; later they do.
         assert shown(scene, OPERATOR, "{.spec.strategy.type}", SYSTEM) == "Recreate"
-        scene.cluster.install()
+        scene.cluster.install("replicas=2")
         assert shown(scene, OPERATOR, "{.spec.strategy.type}", SYSTEM) == "RollingUpdate"
+        assert shown(scene, OPERATOR, "{.status.readyReplicas}", SYSTEM) == "2"
+        assert shown(scene, "poddisruptionbudget/phalanx-operator", "{.spec.maxUnavailable}", SYSTEM) == "1"
         scene.cluster.helm("rollback", RELEASE, "1", "--wait", "--timeout=90s")
         await _is_rolled_back(scene, before)
     assert traffic.refused == []
@@ -171,6 +174,28 @@ async def _new_fields_do_what_they_say(scene: Scene) -> None:
 
     await eventually(made, within_s=CONVERGE_S)
     await scene.ready("ServingPool", PINNED)
+
+
+async def _what_the_old_worker_does_not_know_waits(scene: Scene, artifact: Artifact) -> None:
+    """Its plan stays one that it could also begin with: it has not refused any."""
+    new = make_ensemble(scene.folder / "new", seed=1)
+
+    async def name(path: str, digest: str) -> None:
+        uri = f"pvc://{resources.CLAIM}/{path}"
+        await scene.patch("StudentEnsemble", MODEL, {"artifact": {"uri": uri, "digest": digest}})
+
+    async def told() -> None:
+        condition = await scene.condition("StudentEnsemble", MODEL, "PlanServed")
+        if condition["reason"] != "WorkersOutdated":
+            raise NotYet(str(condition))
+
+    await name("new", new.digest)
+    await eventually(told, within_s=CONVERGE_S)
+    status = await (await scene.pod(PINNED)).worker.status()
+    assert status.plan_error == ""
+    assert [(each.name, each.digest) for each in status.ensembles] == [(MODEL, artifact.digest)]
+    await name(MODEL, artifact.digest)
+    await scene.ready("StudentEnsemble", MODEL)
 
 
 async def _is_rolled_back(scene: Scene, before: Pod) -> None:
