@@ -64,8 +64,16 @@ class RolloutPolicy:
 def decide_rollout(*, policy: RolloutPolicy, sight: Sight, state: RolloutState, now: float) -> _Step:
     """One step; `sight` is of the policy's artifact. `now` in seconds, in the clock of the state.
 
-    The state that is returned always has an artifact that serves.
+    The state that is returned always has an artifact that serves. A pool without workers waits for some, however long.
     """
+    if state.waiting and sight.held:
+        state = replace(state, since=now, waiting=False)
+    step = _decide(policy, sight, state, now)
+    waiting = step.state.candidate is not None and not sight.held
+    return replace(step, state=replace(step.state, waiting=waiting))
+
+
+def _decide(policy: RolloutPolicy, sight: Sight, state: RolloutState, now: float) -> _Step:
     if sight.students:
         state = replace(state, students=sight.students)
     if policy.paused and state.serving is not None:
@@ -141,7 +149,7 @@ def _warming(policy: RolloutPolicy, sight: Sight, state: RolloutState, now: floa
     if waits is not None:
         if waits.action is Action.STAY and not policy.canary.weight:
             waits = next_forward(state, sight, now=now) or waits
-        if now - state.since <= policy.deadline_s:
+        if now - state.since <= policy.deadline_s or not sight.held:
             return waits
         late = f"is not warm after {policy.deadline_s:g} s: {_trouble(sight)}"
         return _roll_back(policy, state, now, DecisionReason.CANDIDATE_STUCK, late)
@@ -163,7 +171,7 @@ def _canary(policy: RolloutPolicy, sight: Sight, state: RolloutState, now: float
         return _roll_back(policy, state, now, DecisionReason.CANARY_DISAGREES, _agreement(sight, canary))
     waits = _not_warm(sight, state) or _not_compared(policy, sight, state, now)
     if waits is not None:
-        if now - state.since <= canary.seconds + policy.deadline_s:
+        if now - state.since <= canary.seconds + policy.deadline_s or not sight.held:
             return waits
         said = f"could not be judged in {canary.seconds + policy.deadline_s:g} s: {waits.message}"
         return _roll_back(policy, state, now, DecisionReason.CANARY_INCONCLUSIVE, said)

@@ -223,6 +223,7 @@ class RolloutState:
     candidate: what may take that place.
     since: when the stage began, or got one worker further, in the clock of `now`.
     alone: workers without room for two artifacts, which let go of what they hold first; all but the last have done so.
+    waiting: no worker is there that could hold the candidate, so no time is counted.
     """
 
     serving: Artifact | None = None
@@ -232,6 +233,7 @@ class RolloutState:
     since: float = 0.0
     rejected: Rejected | None = None
     alone: tuple[str, ...] = ()
+    waiting: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -132,7 +132,7 @@ def test_what_was_rolled_back_is_not_tried_again_until_the_spec_changes(story):
         state = step.state
 
 
-@given(st.lists(sights(), min_size=1, max_size=5), st.booleans())
+@given(st.lists(sights().filter(lambda sight: bool(sight.held)), min_size=1, max_size=5), st.booleans())
 def test_it_comes_to_an_end_whatever_the_workers_say(said, with_canary):
     policy, state, now = (TRIED if with_canary else PLAIN), SERVES, 0.0
     for count in range(40):
@@ -186,7 +186,7 @@ def tried(texts: int, agreeing: int, *, ratio: float = 1.0) -> Sight:
         (PLAIN, seen(WARM, WARM), WARMING, 1, Do.PROMOTE, Why.CANDIDATE_WARM, "2 of 2 workers hold it"),
         (PLAIN, seen(WARM, silent=1), WARMING, 1, Do.HOLD, Why.REPORTS_MISSING, "1 ready"),
         (PLAIN, seen(), WARMING, 1, Do.HOLD, Why.REPORTS_MISSING, "no worker reports"),
-        (PLAIN, seen(), WARMING, 101, BACK, Why.CANDIDATE_STUCK, "no worker reports"),
+        (PLAIN, seen(silent=1), WARMING, 101, Do.HOLD, Why.REPORTS_MISSING, "1 ready"),
         (TRIED, seen(WARM), WARMING, 1, Do.START, Why.CANDIDATE_WARM, "answers 10% of the requests"),
         (TRIED, tried(99, 99), ON_TRIAL, 61, Do.STAY, Why.CANARY_RUNNING, "99 texts"),
         (TRIED, tried(200, 200), ON_TRIAL, 59, Do.STAY, Why.CANARY_RUNNING, "60 s"),
@@ -217,6 +217,18 @@ def test_a_first_artifact_serves_at_once_and_so_does_the_next_where_the_one_befo
     assert mended.state.serving == NEWER
     served = decide(replace(PLAIN, wanted=NEWER), seen(WARM), first.state)
     assert (served.state.serving, served.state.candidate) == (NEW, NEWER), "now there is something to protect"
+
+
+def test_a_pool_without_workers_waits_for_some_and_counts_the_time_from_then():
+    state = decide(PLAIN, seen(), SERVES, now=0.0).state
+    for now in (50.0, 500.0, 5000.0):
+        step = decide(PLAIN, seen(), state, now=now)
+        assert (step.action, step.reason) == (Action.HOLD, DecisionReason.REPORTS_MISSING)
+        assert (step.state.candidate, step.state.since) == (NEW, 0.0), "and nothing is written again and again"
+        state = step.state
+    back = decide(PLAIN, seen(COLD), state, now=6000.0)
+    assert (back.reason, back.state.since) == (DecisionReason.CANDIDATE_WARMING, 6000.0)
+    assert decide(PLAIN, seen(COLD), back.state, now=6101.0).reason is DecisionReason.CANDIDATE_STUCK
 
 
 def test_another_try_of_the_same_artifact_follows_a_change_of_the_spec():
