@@ -8,6 +8,7 @@ whole vocabulary. Unknown keys and values out of bounds are refused with the pat
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import Annotated, Final, Literal, NewType
 
 import msgspec
@@ -141,6 +142,15 @@ class Plan(_Frozen, frozen=True, omit_defaults=False):
 
     def __post_init__(self) -> None:
         _unique("ensembles", (ensemble.name for ensemble in self.ensembles))
+
+
+def artifacts_of(plan: Plan) -> Iterator[Artifact]:
+    """All that a plan names: of ensembles, of their candidates, of tenants."""
+    for ensemble in plan.ensembles:
+        yield ensemble.artifact
+        if ensemble.candidate is not None:
+            yield ensemble.candidate.artifact
+        yield from (adapter.artifact for adapter in ensemble.adapters)
 
 
 def candidate_name(ensemble: str) -> str:

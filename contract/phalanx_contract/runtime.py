@@ -24,6 +24,8 @@ ENV_PORT: Final = "PHALANX_PORT"
 ENV_PLAN_DIR: Final = "PHALANX_PLAN_DIR"
 ENV_CLAIMS_DIR: Final = "PHALANX_CLAIMS_DIR"
 ENV_CACHE_DIR: Final = "PHALANX_CACHE_DIR"
+ENV_CACHE_BYTES: Final = "PHALANX_CACHE_BYTES"
+"""Most bytes that local copies may take; unset or 0 is no bound."""
 ENV_DEVICE: Final = "PHALANX_DEVICE"
 ENV_POD_NAME: Final = "PHALANX_POD_NAME"
 ENV_ADAPTER_SLOTS: Final = "PHALANX_WORKER_ADAPTER_SLOTS"
@@ -32,8 +34,8 @@ ENV_DRAIN_S: Final = "PHALANX_WORKER_DRAIN_S"
 """Most seconds that a worker takes to finish its requests after SIGTERM."""
 OPERATOR_ENV: Final = frozenset(
     {
-        ENV_HOST, ENV_PORT, ENV_PLAN_DIR, ENV_CLAIMS_DIR, ENV_CACHE_DIR, ENV_DEVICE, ENV_POD_NAME,
-        ENV_ADAPTER_SLOTS, ENV_DRAIN_S,
+        ENV_HOST, ENV_PORT, ENV_PLAN_DIR, ENV_CLAIMS_DIR, ENV_CACHE_DIR, ENV_CACHE_BYTES, ENV_DEVICE,
+        ENV_POD_NAME, ENV_ADAPTER_SLOTS, ENV_DRAIN_S,
     }
 )  # fmt: skip
 """The variables that the operator sets in a pod; users may set any other."""

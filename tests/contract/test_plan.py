@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phalanx_contract.errors import ContractError, FieldError
-from phalanx_contract.plan import Artifact, Cut, Ensemble, Plan, encode_plan, hash_plan, parse_plan
+from phalanx_contract.plan import Artifact, Cut, Ensemble, Plan, artifacts_of, encode_plan, hash_plan, parse_plan
 from tests.contract.strategies import plans
 
 DIGEST = "sha256:" + "a" * 64
@@ -126,3 +126,13 @@ def test_a_nan_threshold_cannot_reach_a_worker() -> None:
     ensemble = Ensemble(name="s", artifact=Artifact(uri="file:///m", digest=DIGEST), cut=Cut(thresholds=(math.nan,)))
     with pytest.raises(FieldError):
         encode_plan(Plan(namespace="default", pool="gpus", objective_p99_s=1, ensembles=(ensemble,)))
+
+
+def test_a_plan_names_the_artifacts_of_ensembles_candidates_and_tenants() -> None:
+    data = document()
+    data["ensembles"][0]["candidate"] = {"artifact": {"uri": "file:///models/next", "digest": DIGEST}}
+    named = [artifact.uri for artifact in artifacts_of(parse_plan(json.dumps(data).encode()))]
+    wanted = [ensemble["artifact"]["uri"] for ensemble in data["ensembles"]]
+    tenants = [adapter["artifact"]["uri"] for ensemble in data["ensembles"] for adapter in ensemble.get("adapters", [])]
+    assert tenants
+    assert sorted(named) == sorted([*wanted, *tenants, "file:///models/next"])

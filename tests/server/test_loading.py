@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import resource
 import threading
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from phalanx_grid import ArtifactCorrupt, DigestMismatch, Grid, verify_artifact
 from phalanx_grid.execution import Executor, make_executor
 from phalanx_server.loading.back_off import delays
 from phalanx_server.loading.cache import ArtifactCache
+from phalanx_server.loading.disk import on_disk
 from phalanx_server.loading.failure import LoadFailure, as_failure
 from phalanx_server.loading.loader import Loader
 from phalanx_server.loading.source import Folder
@@ -122,6 +124,65 @@ def test_a_volume_without_room_is_told_and_what_could_not_be_completed_makes_roo
     assert caught.value.transient
     assert [*(tmp_path / "cache" / "partial").iterdir()] == []
     verify_artifact(cache.fetch(saved.artifact), saved.digest)
+
+
+def two(tmp_path: Path) -> tuple[Saved, Saved]:
+    return save_ensemble(tmp_path / "store" / "a", seed=1), save_ensemble(tmp_path / "store" / "b", seed=2)
+
+
+def bound_of(cache: ArtifactCache, *artifacts: Saved) -> int:
+    """What these take on the disk."""
+    files = (file for each in artifacts for file in cache.fetch(each.artifact).rglob("*"))
+    return sum(on_disk(file.stat().st_size) for file in files if file.is_file())
+
+
+def test_what_no_plan_names_makes_way_within_the_bound_and_stays_as_long_as_there_is_room(tmp_path: Path) -> None:
+    old, new = two(tmp_path)
+    both = bound_of(ArtifactCache(tmp_path / "sizes", claims_dir=tmp_path), old, new)
+    for limit, stays in ((both, True), (both - 1, False)):
+        cache = ArtifactCache(tmp_path / str(limit), claims_dir=tmp_path, limit_bytes=limit)
+        path = cache.fetch(old.artifact)
+        cache.keep([new.digest])
+        verify_artifact(cache.fetch(new.artifact), new.digest)
+        assert path.is_dir() is stays
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_what_is_needed_is_never_dropped_and_what_has_no_room_beside_it_is_not_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: bool
+) -> None:
+    old, new = two(tmp_path)
+    limit = bound_of(ArtifactCache(tmp_path / "sizes", claims_dir=tmp_path), old, new) - 1
+    cache = ArtifactCache(tmp_path / "cache", claims_dir=tmp_path, limit_bytes=limit)
+    path = cache.fetch(old.artifact)
+    if told:
+        cache.keep([old.digest, new.digest])
+    opened = Opened(monkeypatch)
+    with pytest.raises(LoadFailure, match=r"^CacheFull: its \d+ bytes are \d+ more than there is room for") as caught:
+        cache.fetch(new.artifact)
+    assert caught.value.transient
+    assert opened.names == ["manifest.json"]
+    verify_artifact(path, old.digest)
+
+
+def test_on_a_full_disk_what_no_plan_names_makes_way_without_a_bound(
+    cache: ArtifactCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = two(tmp_path)
+    path, original = cache.fetch(old.artifact), Folder.open
+
+    def full(folder: Folder, name: str) -> Any:
+        if path.is_dir() and name != "manifest.json":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return original(folder, name)
+
+    monkeypatch.setattr(Folder, "open", full)
+    with pytest.raises(LoadFailure, match="CacheFull"):
+        cache.fetch(new.artifact)
+    assert path.is_dir(), "no plan was seen yet: it may be in use"
+    cache.keep([new.digest])
+    verify_artifact(cache.fetch(new.artifact), new.digest)
+    assert not path.is_dir()
 
 
 def test_many_threads_fetch_once(cache: ArtifactCache, saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:

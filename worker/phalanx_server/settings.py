@@ -24,6 +24,7 @@ _CONTRACT_ENV: Final = {
     runtime.ENV_PLAN_DIR: "plan_dir",
     runtime.ENV_CLAIMS_DIR: "claims_dir",
     runtime.ENV_CACHE_DIR: "cache_dir",
+    runtime.ENV_CACHE_BYTES: "cache_bytes",
     runtime.ENV_DEVICE: "device",
     runtime.ENV_POD_NAME: "pod_name",
 }
@@ -46,6 +47,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Folder in which claims are mounted: `pvc://NAME/PATH` is read at `NAME/PATH` in it."""
     cache_dir: str = runtime.CACHE_DIR
     """Folder for local copies of artifacts, by digest; survives a restart of the container."""
+    cache_bytes: Annotated[int, Meta(ge=0)] = 0
+    """Most bytes on the disk of local copies; 0 is no bound. What the plan does not name is dropped to stay within it,
+    and, with or without a bound, when the disk is full."""
     pod_name: str = ""
     """Name of the pod, for the log."""
 

@@ -13,6 +13,7 @@ from phalanx_contract.runtime import (
     CACHE_DIR,
     CLAIMS_DIR,
     ENV_ADAPTER_SLOTS,
+    ENV_CACHE_BYTES,
     ENV_CACHE_DIR,
     ENV_CLAIMS_DIR,
     ENV_DEVICE,
@@ -115,6 +116,8 @@ def _environment(pool: ServingPool) -> list[Manifest]:
         ENV_ADAPTER_SLOTS: str(pool.adapter_cache.device_slots),
         ENV_DRAIN_S: str(pool.worker.termination_grace_s * _DRAIN_SHARE),
     }
+    if pool.cache_bytes is not None:
+        constants[ENV_CACHE_BYTES] = str(pool.cache_bytes)
     own: list[Manifest] = [{"name": name, "value": value} for name, value in constants.items()]
     own.append({"name": ENV_POD_NAME, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}})
     return own + [dict(entry) for entry in pool.worker.env]

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from phalanx_contract.limits import MAX_PARTS, MAX_POOL_NAME
 from phalanx_contract.plan import Artifact, Ensemble, Plan
-from phalanx_contract.runtime import ANNOTATION_BUILT, CLAIMS_DIR, ENV_POD_NAME, HTTP_PORT, OPERATOR_ENV
+from phalanx_contract.runtime import (
+    ANNOTATION_BUILT,
+    CLAIMS_DIR,
+    ENV_CACHE_BYTES,
+    ENV_POD_NAME,
+    HTTP_PORT,
+    OPERATOR_ENV,
+)
 from phalanx_contract.wire import pack, unpack
 from phalanx_operator.api.parse import parse_pool
 from phalanx_operator.build import Versions, build_pool
@@ -149,7 +156,8 @@ def test_pods_are_restricted():
 
 
 def test_the_container_runs_a_worker_with_the_contracts_variables():
-    worker = container(build(worker={"env": [{"name": "A", "value": "b"}], "device": "cuda"}))
+    spec = {"env": [{"name": "A", "value": "b"}], "device": "cuda"}
+    worker = container(build(worker=spec, artifacts={"cacheSize": "1Gi"}))
     assert worker["command"] == ["phalanx", "serve"]
     env = {entry["name"]: entry.get("value") for entry in worker["env"]}
     assert env.keys() >= OPERATOR_ENV
@@ -210,3 +218,11 @@ def test_every_child_carries_a_hash_of_all_that_was_asked_for():
     assert len(set(once.values())) == len(once)
     changed = {kind for kind, digest in hashes(worker={"image": "own/worker:2"}).items() if digest != once[kind]}
     assert changed == {"Deployment"}
+
+
+def test_a_worker_knows_the_bound_of_its_disk_and_without_one_the_pods_stay_as_they_are():
+    def cache_bytes(**spec):
+        return [each["value"] for each in container(build(**spec))["env"] if each["name"] == ENV_CACHE_BYTES]
+
+    assert cache_bytes(artifacts={"cacheSize": "1Gi"}) == [str(2**30)]
+    assert cache_bytes() == []

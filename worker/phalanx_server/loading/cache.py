@@ -3,6 +3,8 @@
 <root>/sha256/<hex>/      complete artifacts
 <root>/partial/<hex>/     fetches under way; an interrupted one goes on where it stopped
 <root>/locks/<hex>        held while fetching, so that one process or thread at a time does
+
+What no plan names stays until its room is needed (`disk`): a rollback finds its artifact still there.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import errno
 import fcntl
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Final
 
@@ -20,6 +22,7 @@ from phalanx_contract.plan import Artifact
 from phalanx_contract.worker import LoadReason
 from phalanx_grid import ArtifactCorrupt, DigestMismatch
 from phalanx_grid.manifest import MANIFEST, MAX_MANIFEST_BYTES, FileEntry, digest_of, parse_manifest
+from phalanx_server.loading.disk import COMPLETE, FIELD, PARTIAL, Disk
 from phalanx_server.loading.failure import LoadFailure
 from phalanx_server.loading.source import Source, locate
 
@@ -30,25 +33,31 @@ _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 class ArtifactCache:
     """Fetches artifacts into a folder. Safe to use from several threads and processes at once."""
 
-    def __init__(self, root: Path, *, claims_dir: Path) -> None:
+    def __init__(self, root: Path, *, claims_dir: Path, limit_bytes: int = 0) -> None:
+        """`limit_bytes` 0 is no bound."""
         self._root, self._claims_dir = root, claims_dir
+        self._disk = Disk(root, limit_bytes=limit_bytes)
+
+    def keep(self, digests: Iterable[str]) -> None:
+        """What is needed; copies of anything else may be dropped from now on."""
+        self._disk.keep(digest.removeprefix("sha256:") for digest in digests)
 
     def fetch(self, artifact: Artifact) -> Path:
         """The folder of a complete local copy.
 
         Raises:
-            LoadFailure: the store cannot be read, or has no such artifact.
+            LoadFailure: the store cannot be read or has no such artifact, or there is no room for it.
             DigestMismatch, ArtifactCorrupt: what it has is not what the digest promises; no copy is kept.
         """
         digest = artifact.digest.removeprefix("sha256:")
-        final = self._root / "sha256" / digest
+        final = self._root / COMPLETE / digest
         if final.is_dir():
             return final
         source = locate(artifact.uri, claims_dir=self._claims_dir)
         try:
             with self._alone(digest):
                 if not final.is_dir():
-                    self._fetch(artifact, source, self._root / "partial" / digest, final)
+                    self._fetch(artifact, source, self._root / PARTIAL / digest, final)
         except OSError as error:
             if error.errno in _FULL:
                 raise self._full(digest, artifact, error) from error
@@ -57,22 +66,26 @@ class ArtifactCache:
 
     def discard(self, digest: str) -> None:
         """Drop a copy that turned out damaged, so that the next attempt fetches it again."""
-        shutil.rmtree(self._root / "sha256" / digest.removeprefix("sha256:"), ignore_errors=True)
+        shutil.rmtree(self._root / COMPLETE / digest.removeprefix("sha256:"), ignore_errors=True)
 
     def _full(self, digest: str, artifact: Artifact, error: OSError) -> LoadFailure:
         """What could not be completed makes room, or one artifact that is too large would keep all others out."""
-        shutil.rmtree(self._root / "partial" / digest, ignore_errors=True)
+        shutil.rmtree(self._root / PARTIAL / digest, ignore_errors=True)
         message = f"no room for {artifact.uri} in the worker's volume for artifacts ({error.strerror})"
-        return LoadFailure(LoadReason.CACHE_FULL, message, field="spec.artifacts.cacheSize of the pool")
+        return LoadFailure(LoadReason.CACHE_FULL, message, field=FIELD)
 
     def _fetch(self, artifact: Artifact, source: Source, partial: Path, final: Path) -> None:
-        partial.mkdir(parents=True, exist_ok=True)
         manifest = _read_manifest(artifact, source)
-        for name, entry in parse_manifest(manifest).files.items():
-            _copy(artifact.uri, source, name, entry, partial / name)
-        (partial / MANIFEST).write_bytes(manifest)
-        final.parent.mkdir(parents=True, exist_ok=True)
-        partial.rename(final)
+        files = parse_manifest(manifest).files
+        with self._disk.room(final.name, [len(manifest), *(entry.bytes for entry in files.values())]):
+            try:
+                _complete(artifact, source, manifest, files, partial)
+            except OSError as error:
+                if error.errno not in _FULL or not self._disk.drop_all_unneeded():
+                    raise
+                _complete(artifact, source, manifest, files, partial)
+            final.parent.mkdir(parents=True, exist_ok=True)
+            partial.rename(final)
 
     @contextlib.contextmanager
     def _alone(self, digest: str) -> Iterator[None]:
@@ -81,6 +94,16 @@ class ArtifactCache:
         with lock.open("w") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
+
+
+def _complete(
+    artifact: Artifact, source: Source, manifest: bytes, files: Mapping[str, FileEntry], partial: Path
+) -> None:
+    """All files, going on after what an earlier attempt has left."""
+    partial.mkdir(parents=True, exist_ok=True)
+    for name, entry in files.items():
+        _copy(artifact.uri, source, name, entry, partial / name)
+    (partial / MANIFEST).write_bytes(manifest)
 
 
 def _read_manifest(artifact: Artifact, source: Source) -> bytes:
@@ -92,7 +115,7 @@ def _read_manifest(artifact: Artifact, source: Source) -> bytes:
 
 
 def _copy(uri: str, source: Source, name: str, entry: FileEntry, target: Path) -> None:
-    """Copy a file, going on after what an earlier attempt has left, and check it."""
+    """Copy a file, or what is missing of it, and check it."""
     if target.is_file():
         return
     part = target.with_name(f"{name}.part")

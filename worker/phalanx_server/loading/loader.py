@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from phalanx_contract.plan import Artifact
+from phalanx_contract.plan import Artifact, Plan, artifacts_of
 from phalanx_grid import (
     AdapterTable,
     AdapterWeights,
@@ -33,11 +33,17 @@ class Loader:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._cache = ArtifactCache(Path(settings.cache_dir), claims_dir=Path(settings.claims_dir))
+        self._cache = ArtifactCache(
+            Path(settings.cache_dir), claims_dir=Path(settings.claims_dir), limit_bytes=settings.cache_bytes
+        )
         self.device = resolve_device(settings.device)
         check_name(settings.execution, device=self.device)
         self._threads = settings.threads or cores()
         self._room = Room(settings.models_bytes)
+
+    def keep(self, plan: Plan) -> None:
+        """Local copies of what the plan does not name may be dropped from now on, where others need their room."""
+        self._cache.keep(artifact.digest for artifact in artifacts_of(plan))
 
     def model(self, name: str, artifact: Artifact) -> Model:
         """Fetch, verify, load and warm up an ensemble: what comes back has answered a forward pass."""

@@ -47,7 +47,7 @@ class Registry:
         self, settings: Settings, loader: Loader, metrics: Metrics, *, publish: Callable[[Orders], None]
     ) -> None:
         self._settings, self._metrics, self._publish = settings, metrics, publish
-        self._bring_up = BringUp(settings, loader, metrics)
+        self._loader, self._bring_up = loader, BringUp(settings, loader, metrics)
         self.hosted: dict[str, Hosted] = {}
         self.trials: dict[str, Trial] = {}
         """Candidates, by the name of the ensemble whose place they may take."""
@@ -60,6 +60,7 @@ class Registry:
 
     def apply(self, plan_hash: PlanHash, plan: Plan) -> None:
         """Swap to a plan: its cuts hold from the next batch on, what it adds is loaded in the background."""
+        self._loader.keep(plan)
         plan = self._own(plan)
         changes = difference(self.plan, plan)
         for name in changes.unload:

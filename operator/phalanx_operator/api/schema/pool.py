@@ -178,7 +178,8 @@ def _artifacts() -> Schema:
                 kind="set",
             ),
             "cacheSize": quantity(
-                "Disk for local copies of artifacts; a worker that takes more is evicted. When left out, no bound."
+                "Disk for local copies of artifacts. To stay within it a worker drops what no plan names any more, and "
+                "loads nothing that has no room (CacheFull). When left out, that happens when the disk is full."
             ),
         },
         default={},
