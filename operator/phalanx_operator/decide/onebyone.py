@@ -7,7 +7,14 @@ from dataclasses import replace
 
 from phalanx_contract.limits import MAX_ALONE
 from phalanx_operator.decide.candidate import Sight, name_of
-from phalanx_operator.decide.types import Action, Decision, DecisionReason, RolloutState
+from phalanx_operator.decide.types import Action, Decision, DecisionReason, RolloutState, WorkerView
+
+
+def without_gone(state: RolloutState, workers: Iterable[WorkerView]) -> RolloutState:
+    """The state without workers that are there no more: whoever came in their place has another name, and the next
+    one in turn would wait for them for ever."""
+    there = {each.name for each in workers}
+    return replace(state, alone=tuple(name for name in state.alone if name in there))
 
 
 def next_forward(state: RolloutState, sight: Sight, *, now: float) -> Decision[RolloutState] | None:

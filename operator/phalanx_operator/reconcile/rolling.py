@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 
 from phalanx_contract.plan import Artifact, Plan
 from phalanx_operator.api.types import Manifest, ServingPool, StudentEnsemble
+from phalanx_operator.decide.accept import judge_artifact
 from phalanx_operator.decide.candidate import Sight
+from phalanx_operator.decide.onebyone import without_gone
 from phalanx_operator.decide.restore import restore_rollout
 from phalanx_operator.decide.rollout import RolloutPolicy, decide_rollout
 from phalanx_operator.decide.types import Decision, RolloutState, WorkerView
@@ -58,12 +60,22 @@ def decide_rollouts(
     for ensemble in accepted.served:
         name = ensemble.meta.key.name
         refusal = accepted.withheld[name].message if name in accepted.withheld else ""
-        policy, before = RolloutPolicy.of(ensemble, paused=pool.paused, refusal=refusal), memory.rollouts[name]
+        policy = RolloutPolicy.of(ensemble, paused=pool.paused, refusal=refusal)
+        before = without_gone(_allowed(memory.rollouts[name], pool), workers)
         sight = Sight.of(workers, name, wanted=policy.wanted, serving=before.serving)
         decision = decide_rollout(policy=policy, sight=sight, state=before, now=now)
         memory.rollouts[name] = decision.state
         rolled[name] = Rolled(decision, sight)
     return rolled
+
+
+def _allowed(state: RolloutState, pool: ServingPool) -> RolloutState:
+    """The state, or that of an ensemble that serves nothing yet: what the pool's workers may not read protects nobody.
+
+    An ensemble that came from another pool may have been serving from a place that only that one allows, or mounts.
+    """
+    served = state.serving is None or judge_artifact(state.serving.uri, pool).accepted
+    return state if served else RolloutState()
 
 
 def as_served(ensemble: StudentEnsemble, state: RolloutState) -> StudentEnsemble:

@@ -236,3 +236,30 @@ async def test_a_paused_pool_lets_no_artifact_in(scene: Scene):
     await scene.round()
     assert planned(scene).candidate is None
     assert status(scene)["rolloutDecision"]["reason"] == "Paused"
+
+
+async def test_a_worker_that_is_replaced_while_workers_change_one_by_one_keeps_none_of_them_waiting(scene: Scene):
+    await served(scene)
+    scene.cluster.crowded = True
+    put(scene, renewed())
+    await scene.round(after_s=1.0)
+    scene.cluster.serve()
+    await scene.round(after_s=1.0)
+    assert planned(scene).alone == ("w-0",)
+    del scene.cluster.workers[0]
+    await scene.add_worker("w-2")
+    await scene.settle()
+    assert (planned(scene).artifact.digest, planned(scene).alone) == (NEW, ())
+    assert told(scene)[-1] == ("PromoteArtifact", "CandidateWarm", False)
+
+
+async def test_what_served_in_another_pool_has_to_be_allowed_in_this_one(scene: Scene):
+    await served(scene)
+    spec = {"replicas": {"min": 2, "max": 2}, "metrics": {"interval": "1s"}}
+    put(scene, pool(**spec, artifacts={"allow": ["file:///models/new"]}), renewed())
+    scene.restart()
+    await scene.round(after_s=1.0)
+    assert (planned(scene).artifact.digest, planned(scene).candidate) == (NEW, None), "no worker reads the old place"
+    scene.cluster.serve()
+    await scene.settle()
+    assert scene.cluster.condition("StudentEnsemble", "sentiment", "Ready")[0] == "True"
