@@ -47,8 +47,15 @@ progresses = st.builds(
 outcomes = st.builds(outcome, st.sampled_from("abc"))
 results = st.builds(Result, mark=st.sampled_from([WANTED.mark, "another"]), outcome=outcomes)
 failures = st.builds(Failure, job=st.sampled_from([WANTED.job, "ens-0"]), message=st.text(min_size=1, max_size=9))
+# A memory is what a status told, and a status has whole percents and seconds, whichever release wrote it.
+told_progresses = st.builds(
+    Progress,
+    stage=st.sampled_from(["teacher", "student 1 of 2", "measuring"]),
+    share=st.integers(0, 100).map(lambda percent: percent / 100),
+    left_s=st.none() | st.integers(0, 10**5).map(float),
+)
 memories = st.builds(
-    Remembered, result=st.none() | results, failure=st.none() | failures, progress=st.none() | progresses
+    Remembered, result=st.none() | results, failure=st.none() | failures, progress=st.none() | told_progresses
 )
 pods = st.builds(
     DistillerView,
