@@ -66,8 +66,9 @@ def fitting(draw: st.DrawFn, schema: Schema) -> Any:
         case "boolean":
             return draw(st.booleans())
         case "array":
-            sizes = {"min_size": schema.get("minItems", 0), "max_size": min(schema.get("maxItems", 3), 5)}
-            return draw(st.lists(fitting(schema["items"]), **sizes))
+            fewest = schema.get("minItems", 0)
+            most = schema.get("maxItems", fewest + 3)
+            return draw(st.lists(fitting(schema["items"]), min_size=fewest, max_size=min(most, fewest + 3)))
     properties = schema.get("properties", {})
     required = set(schema.get("required", ()))
     names = [name for name in properties if name in required or draw(st.booleans())]
