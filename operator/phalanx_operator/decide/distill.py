@@ -40,6 +40,7 @@ TELL_WITHIN_S: Final = 60.0
 """How long after a Job's end its pod may still tell the outcome: two watches do not speak with one voice."""
 STEP: Final = 0.05
 """Progress is told in steps of this share, so that a status does not change every second."""
+_OTHER_IMAGE: Final = "spec.distill.image has to be one of this release"
 _LONGEST: Final = 1200
 """Characters of a pod's last words that a condition repeats."""
 
@@ -78,10 +79,11 @@ def forbidden(decided: Distillation, reason: Reason, message: str) -> Distillati
 
 
 def _told(wanted: Wanted, pods: Sequence[DistillerView], before: Remembered) -> Result | None:
-    """The wanted result, from the status or from a pod."""
+    """The wanted result, from the status or from a pod. One that lies elsewhere is none: where ensembles may lie is the
+    pool's to say, and a pod says what its image wants."""
     if before.result is not None and before.result.mark == wanted.mark:
         return before.result
-    found = next((pod.outcome for pod in pods if pod.outcome is not None), None)
+    found = next((pod.outcome for pod in pods if pod.outcome is not None and pod.outcome.uri == wanted.output), None)
     return None if found is None else Result(mark=wanted.mark, outcome=found)
 
 
@@ -98,8 +100,11 @@ def _done(result: Result, job: JobView | None, now: float, *, recorded: bool) ->
 
 def _ended(wanted: Wanted, job: JobView, pods: Sequence[DistillerView], kept: Remembered, now: float) -> Distillation:
     """The Job says that it is complete, and no pod has told an outcome."""
+    if any(pod.outcome is not None for pod in pods):
+        told = f"its pod tells of a result that is not at {wanted.output}"
+        return _failed(Failure(job=wanted.job, message=f"{told}; {_OTHER_IMAGE}"), kept)
     if any(pod.ended and not pod.words for pod in pods):
-        text = "its pod ended well and told no outcome; spec.distill.image has to be one of this release"
+        text = f"its pod ended well and told no outcome; {_OTHER_IMAGE}"
         return _failed(Failure(job=wanted.job, message=text), kept)
     if job.ended_at is not None and now - job.ended_at < TELL_WITHIN_S:
         return _waiting(kept, Course.LEAVE, _pending("its Job is complete; the outcome is awaited"))

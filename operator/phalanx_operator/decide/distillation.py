@@ -28,10 +28,11 @@ class Course(enum.StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
-    """What a spec asks for: a result by its mark, from a Job by its name."""
+    """What a spec asks for: a result by its mark, at `output`, from a Job by its name."""
 
     mark: str
     job: str
+    output: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,15 +9,15 @@ from typing import Final
 
 from phalanx_contract.distillation import Progress
 from phalanx_contract.plan import Artifact, Plan
-from phalanx_operator.api.identity import job_name, mark_of
-from phalanx_operator.api.types import Distill, Key, Manifest, ServingPool, StudentEnsemble
+from phalanx_operator.api.identity import job_name, mark_of, task_of
+from phalanx_operator.api.types import Distill, Key, Manifest, Meta, ServingPool, StudentEnsemble
 from phalanx_operator.build import Versions, distillation_job
-from phalanx_operator.decide.accept import ABOUT_THE_JOB
+from phalanx_operator.decide.accept import ABOUT_THE_JOB, judge_artifact
 from phalanx_operator.decide.distill import decide_distillation, forbidden
 from phalanx_operator.decide.distillation import Course, Distillation, Phase, Remembered, Wanted
 from phalanx_operator.decide.remembered import restored
 from phalanx_operator.decide.restore import restore_rollout
-from phalanx_operator.observe.store import Ref, ref_of
+from phalanx_operator.observe.store import Ref, owned_by, ref_of
 from phalanx_operator.reconcile.accepting import Accepted
 from phalanx_operator.reconcile.gather import Gathered
 from phalanx_operator.reconcile.jobs import distiller_views, job_view
@@ -66,8 +66,12 @@ def distil(gathered: Gathered, accepted: Accepted, pool: ServingPool, seen: Seen
     jobs = {name: job_name(ensemble, distill) for name, (ensemble, distill) in asked.items()}
     decided = {
         name: _decide(
-            ensemble.meta.key,
-            Wanted(mark=mark_of(ensemble.meta.key, distill), job=jobs[name]),
+            ensemble.meta,
+            Wanted(
+                mark=mark_of(ensemble.meta.key, distill),
+                job=jobs[name],
+                output=task_of(ensemble.meta.key, distill).output,
+            ),
             gathered,
             seen,
             before=restored(statuses[name]),
@@ -83,7 +87,7 @@ def distil(gathered: Gathered, accepted: Accepted, pool: ServingPool, seen: Seen
     make = [name for name, each in decided.items() if each.course is Course.MAKE]
     return Distilled(
         accepted=replace(
-            accepted, ensembles=_with_artifacts(accepted, decided, statuses, seen.plan), withheld=withheld
+            accepted, ensembles=_with_artifacts(accepted, pool, decided, statuses, seen.plan), withheld=withheld
         ),
         by_name=decided,
         jobs=jobs,
@@ -92,11 +96,11 @@ def distil(gathered: Gathered, accepted: Accepted, pool: ServingPool, seen: Seen
     )
 
 
-def _decide(key: Key, wanted: Wanted, gathered: Gathered, seen: Seen, *, before: Remembered) -> Distillation:
-    live, refusal = gathered.child(JOB, wanted.job), seen.refused.get(Ref(JOB, Key(key.namespace, wanted.job)))
+def _decide(meta: Meta, wanted: Wanted, gathered: Gathered, seen: Seen, *, before: Remembered) -> Distillation:
+    live, refusal = gathered.child(JOB, wanted.job), seen.refused.get(Ref(JOB, Key(meta.key.namespace, wanted.job)))
     return decide_distillation(
         wanted,
-        None if live is None else job_view(live),
+        None if live is None else job_view(live, owner=meta.uid),
         distiller_views(gathered.distillers, seen.progress, job=wanted.job, mark=wanted.mark),
         before,
         refusal="" if refusal is None else refusal.text,
@@ -111,7 +115,11 @@ def _job(ensemble: StudentEnsemble, distill: Distill, pool: ServingPool, version
 
 
 def _with_artifacts(
-    accepted: Accepted, decided: Mapping[str, Distillation], statuses: Mapping[str, Manifest], plan: Plan | None
+    accepted: Accepted,
+    pool: ServingPool,
+    decided: Mapping[str, Distillation],
+    statuses: Mapping[str, Manifest],
+    plan: Plan | None,
 ) -> dict[str, StudentEnsemble]:
     """The ensembles with something to serve: the result, else what serves now. Those without are left out."""
     served = {each.name: each.artifact for each in plan.ensembles} if plan is not None else {}
@@ -121,23 +129,26 @@ def _with_artifacts(
             found[name] = ensemble
         elif name in decided:
             now = restore_rollout(statuses[name], planned=served.get(name)).serving
-            artifact = _artifact(decided[name], now)
+            artifact = _artifact(decided[name], now, pool)
             found |= {} if artifact is None else {name: replace(ensemble, source=artifact)}
     return found
 
 
-def _artifact(decided: Distillation, served: Artifact | None) -> Artifact | None:
-    """What an ensemble wants to serve: what its spec asks for once it is there; an earlier result where it serves
-    nowhere yet, as in another pool."""
+def _artifact(decided: Distillation, served: Artifact | None, pool: ServingPool) -> Artifact | None:
+    """What an ensemble wants to serve: what its spec asks for once it is there; until then what serves now, or an
+    earlier result where that serves nowhere yet, as in another pool. The spec names neither, so the pool is asked."""
     result = decided.remembered.result
     made = None if result is None else result.outcome.artifact
-    return made if decided.phase is Phase.DONE else served or made
+    if decided.phase is Phase.DONE:
+        return made
+    return next((each for each in (served, made) if each and judge_artifact(each.uri, pool).accepted), None)
 
 
 def _surplus(
     gathered: Gathered, accepted: Accepted, decided: Mapping[str, Distillation], jobs: Mapping[str, str]
 ) -> Iterable[Manifest]:
-    """Jobs that no ensemble of the pool wants any more. Those of an ensemble that is refused for now are left alone."""
+    """Jobs that no ensemble of the pool wants any more, or that were made for an earlier one of the same name. Those of
+    an ensemble that is refused for now are left alone."""
     names = {obj["metadata"]["name"] for obj in gathered.ensembles}
     for child in gathered.children:
         if child["kind"] != JOB or "deletionTimestamp" in child["metadata"]:
@@ -145,5 +156,6 @@ def _surplus(
         name = child["metadata"]["labels"]["app.kubernetes.io/instance"]
         if name in names and not accepted.verdicts[name].accepted:
             continue
-        if jobs.get(name) != ref_of(child).key.name or decided[name].course is Course.DELETE:
+        wanted = jobs.get(name) == ref_of(child).key.name and bool(owned_by([child], accepted.ensembles[name].meta.uid))
+        if not wanted or decided[name].course is Course.DELETE:
             yield child

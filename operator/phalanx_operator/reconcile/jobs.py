@@ -9,14 +9,16 @@ from phalanx_contract.distillation import Progress, parse_ending
 from phalanx_operator.api.types import Manifest
 from phalanx_operator.build.labels import LABEL_MARK
 from phalanx_operator.decide.distillation import DistillerView, JobView
+from phalanx_operator.observe.store import owned_by
 from phalanx_operator.reconcile.workers import problem_of
 
 _JOB_NAME = "job-name"
 """The Job controller's label on its pods, in every release."""
 
 
-def job_view(job: Manifest) -> JobView:
-    """A Job as its controller left it."""
+def job_view(job: Manifest, *, owner: str) -> JobView:
+    """A Job as its controller left it. One that is not `owner`'s, by uid, was made for an ensemble of the same name
+    that is no more: it goes, and what it tried counts for nothing."""
     status = job.get("status") or {}
     holds = {each["type"]: each for each in status.get("conditions") or [] if each["status"] == "True"}
     failed, complete = holds.get("Failed"), holds.get("Complete")
@@ -24,7 +26,7 @@ def job_view(job: Manifest) -> JobView:
     return JobView(
         failure=_why(failed) if failed else "",
         ended_at=_seconds(ended.get("lastTransitionTime")) if ended else None,
-        deleting="deletionTimestamp" in job["metadata"],
+        deleting="deletionTimestamp" in job["metadata"] or not owned_by([job], owner),
     )
 
 

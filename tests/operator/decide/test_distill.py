@@ -24,14 +24,13 @@ from phalanx_operator.decide.distillation import (
 )
 from phalanx_operator.decide.remembered import distill_status, restored
 
-WANTED = Wanted(mark="m" * 16, job="ens-1")
+OUTPUT = "pvc://models/out/ens-1"
+WANTED = Wanted(mark="m" * 16, job="ens-1", output=OUTPUT)
 NOW = 10_000.0
 
 
 def outcome(digit: str = "a") -> Outcome:
-    return Outcome(
-        uri=f"pvc://models/ens-{digit}", digest="sha256:" + digit * 64, students=3, rows=2, accuracy=0.9, seconds=7.5
-    )
+    return Outcome(uri=OUTPUT, digest="sha256:" + digit * 64, students=3, rows=2, accuracy=0.9, seconds=7.5)
 
 
 def decide(job=None, *pods, before=None, wanted=WANTED, refusal="", now=NOW):

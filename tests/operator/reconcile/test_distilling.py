@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from phalanx_contract.distillation import Ending, Outcome, encode_ending
-from phalanx_operator.api.types import Manifest
+from phalanx_contract.distillation import ENV_TASK, Ending, Outcome, encode_ending, parse_task
+from phalanx_operator.api.types import Key, Manifest
 from phalanx_operator.build import Versions
-from phalanx_operator.observe.store import ref_of
+from phalanx_operator.observe.store import Ref, ref_of
 from tests.operator.objects import DIGEST, distilled, ensemble, pool
 from tests.operator.reconcile.scene import Scene, put
 
@@ -34,9 +34,17 @@ def distiller(job: Manifest, *, phase: str, code: int = 0, message: str = "", na
     }
 
 
-def ends(scene: Scene, *, digest: str = MADE) -> None:
-    """The pod tells an outcome; the Job's controller has not looked yet."""
-    outcome = Outcome(uri="pvc://models/out/tickets-1", digest=digest, students=3, rows=2, accuracy=0.9)
+def output_of(job: Manifest) -> str:
+    """Where the Job is told to put the artifact."""
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    task = next(each["value"] for each in container["env"] if each["name"] == ENV_TASK)
+    return parse_task(task).output
+
+
+def ends(scene: Scene, *, digest: str = MADE, uri: str = "") -> None:
+    """The pod tells an outcome, at its place or `uri`; the Job's controller has not looked yet."""
+    uri = uri or output_of(job_of(scene))
+    outcome = Outcome(uri=uri, digest=digest, students=3, rows=2, accuracy=0.9)
     message = encode_ending(Ending(outcome=outcome)).decode()
     scene.cluster.distillers = [distiller(job_of(scene), phase="Succeeded", message=message)]
 
@@ -49,7 +57,7 @@ def condition(job: Manifest, kind: str, **content: str) -> Manifest:
 def test_times_of_the_api_are_those_of_the_scenes_clock():
     from phalanx_operator.reconcile.jobs import job_view
 
-    assert job_view(condition({"metadata": {}}, "Complete")).ended_at == 1_700_000_000.0
+    assert job_view(condition({"metadata": {}}, "Complete"), owner="u").ended_at == 1_700_000_000.0
 
 
 async def serving(scene: Scene, **distill: Any) -> None:
@@ -73,7 +81,8 @@ async def test_an_ensemble_without_a_result_is_not_in_the_plan_and_says_so(scene
 async def test_a_result_is_served_by_its_digest(scene: Scene):
     await serving(scene)
     (served,) = scene.cluster.plan.ensembles
-    assert (served.artifact.uri, served.artifact.digest) == ("pvc://models/out/tickets-1", MADE)
+    assert (served.artifact.uri, served.artifact.digest) == (output_of(job_of(scene)), MADE)
+    assert served.artifact.uri.startswith("pvc://models/out/tickets-")
     assert scene.cluster.condition("StudentEnsemble", "tickets", "Ready")[0] == "True"
     assert [note.action for name, note in scene.cluster.notes if note.reason == "ResultReady"] == ["Distill"]
 
@@ -150,6 +159,21 @@ async def test_a_failure_is_told_in_the_pods_words_and_not_tried_again(scene: Sc
     put(scene, distilled(distill={"attempt": 2}))
     await scene.round()
     assert job_of(scene)["metadata"]["name"] != job["metadata"]["name"]
+
+
+async def test_an_ensemble_that_is_deleted_and_made_anew_tries_anew_what_was_given_up(scene: Scene):
+    put(scene, pool(**ALLOWED), distilled())
+    await scene.round()
+    scene.cluster.live.put(condition(job_of(scene), "Failed", reason="BackoffLimitExceeded", message="tried 7 times"))
+    await scene.round()
+    scene.cluster.store.remove(Ref("StudentEnsemble", Key("default", "tickets")))
+    anew = distilled()
+    put(scene, {**anew, "metadata": {**anew["metadata"], "uid": "another"}})
+    await scene.round()
+    assert scene.cluster.live.all_of("Job") == [], "the garbage collector might take its time"
+    assert scene.cluster.condition("StudentEnsemble", "tickets", "Distilled")[1] == "JobPending"
+    await scene.round()
+    assert [each["uid"] for each in job_of(scene)["metadata"]["ownerReferences"]] == ["another"]
 
 
 @pytest.mark.parametrize(
@@ -297,3 +321,25 @@ async def test_an_ensemble_has_either_an_artifact_or_a_distillation(scene: Scene
     await scene.round()
     message = scene.cluster.condition("StudentEnsemble", "tickets", "Accepted")[2]
     assert message.startswith("spec.artifact: must be there unless spec.distill is")
+
+
+async def test_a_pod_that_tells_of_a_result_elsewhere_is_not_believed(scene: Scene):
+    put(scene, pool(**ALLOWED), distilled(distill={"image": "own:1"}))
+    await scene.round()
+    ends(scene, uri="s3://theirs/secret")
+    scene.cluster.live.put(condition(job_of(scene), "Complete"))
+    await scene.round()
+    assert scene.cluster.plan.ensembles == ()
+    _, reason, message = scene.cluster.condition("StudentEnsemble", "tickets", "Distilled")
+    assert reason == "DistillationFailed"
+    assert f"a result that is not at {output_of(job_of(scene))}; spec.distill.image" in message
+
+
+async def test_what_served_before_a_distillation_goes_where_the_pool_allows_it_no_more(scene: Scene):
+    await scene.add_worker("a")
+    put(scene, pool(**ALLOWED), ensemble("tickets"))
+    await scene.settle()
+    put(scene, pool(distillation="Allowed", artifacts={"claims": ["models"], "allow": ["pvc://models"]}), distilled())
+    await scene.settle()
+    assert scene.cluster.plan.ensembles == ()
+    assert scene.cluster.condition("StudentEnsemble", "tickets", "Ready")[1] == "NotDistilled"
