@@ -17,6 +17,8 @@ FIRST_REVISION: Final = 1
 """Read by workers that report none (0.1.0)."""
 PLAN_REVISION: Final = 2
 """Of this release. 2 added `candidate` and `alone` of ensembles."""
+CANDIDATES_SINCE: Final = 2
+"""The first revision in which a worker can be told of a candidate."""
 
 
 def within(plan: Plan, revision: int) -> Plan:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from phalanx_contract.plan import Artifact, candidate_name
+from phalanx_contract.revisions import CANDIDATES_SINCE
 from phalanx_contract.worker import Comparison, LoadReason, LoadState
 from phalanx_operator.decide.loaded import Held, ensemble_in
 from phalanx_operator.decide.types import WorkerView
@@ -25,6 +26,7 @@ class Sight:
         names: of the workers in `held`.
         serving: names of those that answer requests for the ensemble, with whatever artifact.
         stranded: names of those that have no room to go back to the serving artifact.
+        outdated: name of one that knows no candidates, so that none can be told of any; `held` is empty then.
     """
 
     held: tuple[Held, ...] = ()
@@ -35,14 +37,17 @@ class Sight:
     names: tuple[str, ...] = ()
     serving: frozenset[str] = frozenset()
     stranded: tuple[str, ...] = ()
+    outdated: str = ""
 
     @classmethod
     def of(cls, workers: Iterable[WorkerView], name: str, *, wanted: Artifact, serving: Artifact | None) -> Sight:
         """What they say of an ensemble's artifacts."""
         seen = list(workers)
         reporting = [each for each in seen if each.report is not None and not each.report.draining]
+        outdated = next((each.name for each in reporting if not _knows_candidates(each)), "")
         return cls(
-            held=tuple(artifact_in(each, name, wanted.digest) for each in reporting),
+            held=() if outdated else tuple(artifact_in(each, name, wanted.digest) for each in reporting),
+            outdated=outdated,
             silent=sum(each.ready and each.report is None for each in seen),
             students=0 if serving is None else _students(reporting, (name,), serving.digest),
             next_students=_students(reporting, (name, candidate_name(name)), wanted.digest),
@@ -80,6 +85,10 @@ def artifact_in(worker: WorkerView, name: str, digest: str) -> Held:
 def name_of(artifact: Artifact) -> str:
     """An artifact in a sentence: the start of its digest, as clients see it."""
     return artifact.digest.removeprefix("sha256:")[:12]
+
+
+def _knows_candidates(worker: WorkerView) -> bool:
+    return worker.report is not None and worker.report.plan_revision >= CANDIDATES_SINCE
 
 
 def _students(workers: Sequence[WorkerView], names: Sequence[str], digest: str) -> int:

@@ -64,7 +64,8 @@ class RolloutPolicy:
 def decide_rollout(*, policy: RolloutPolicy, sight: Sight, state: RolloutState, now: float) -> _Step:
     """One step; `sight` is of the policy's artifact. `now` in seconds, in the clock of the state.
 
-    The state that is returned always has an artifact that serves. A pool without workers waits for some, however long.
+    The state that is returned always has an artifact that serves. A pool without workers waits for some, however long,
+    and one with a worker of a release that knows no candidates until that is replaced.
     """
     if state.waiting and sight.held:
         state = replace(state, since=now, waiting=False)
@@ -185,6 +186,8 @@ def _canary(policy: RolloutPolicy, sight: Sight, state: RolloutState, now: float
 
 def _not_warm(sight: Sight, state: RolloutState) -> _Step | None:
     """Why it cannot be said that all workers hold it; None if it can."""
+    if sight.outdated:
+        return _step(state, Action.HOLD, DecisionReason.CANDIDATE_WARMING, _trouble(sight))
     if sight.silent or not sight.held:
         return _step(state, Action.HOLD, DecisionReason.REPORTS_MISSING, _trouble(sight))
     if sight.warm < len(sight.held):
@@ -208,6 +211,8 @@ def _broken(held: Sequence[Held]) -> str:
 
 def _trouble(sight: Sight) -> str:
     """What is missing for all workers to hold it."""
+    if sight.outdated:
+        return f"it waits until {sight.outdated} is replaced, a worker of an earlier release, which knows no candidates"
     if sight.silent:
         return f"{sight.silent} ready workers do not report"
     if not sight.held:

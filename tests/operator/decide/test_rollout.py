@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phalanx_contract.plan import Artifact, candidate_name
+from phalanx_contract.revisions import PLAN_REVISION
 from phalanx_contract.worker import TRANSIENT, Comparison, EnsembleReport, LoadReason, LoadState, WorkerStatus
 from phalanx_operator.api.types import Canary
 from phalanx_operator.decide.candidate import Sight
@@ -295,7 +296,8 @@ def test_workers_that_had_gone_over_come_back_one_by_one():
 
 
 def worker(name: str, *reports: EnsembleReport, ready: bool = True, draining: bool = False) -> WorkerView:
-    return WorkerView(name=name, ready=ready, report=WorkerStatus(ensembles=reports, draining=draining))
+    status = WorkerStatus(ensembles=reports, draining=draining, plan_revision=PLAN_REVISION)
+    return WorkerView(name=name, ready=ready, report=status)
 
 
 def report(name: str, artifact: Artifact, compared: Comparison | None = None) -> EnsembleReport:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.operator.reconcile.scene import Scene, put
-from tests.operator.reconcile.test_rolling import NEW, planned, renewed, served
+from tests.operator.reconcile.test_rolling import NEW, planned, renewed, served, status
 
 
 def make_old(scene: Scene, *names: str) -> None:
@@ -24,6 +24,12 @@ async def test_a_new_artifact_waits_for_the_last_worker_of_an_earlier_release_an
         state, reason, message = scene.cluster.condition(kind, name, "PlanServed")
         assert (state, reason) == ("False", "WorkersOutdated")
         assert "w-1 is of an earlier release" in message and "sentiment waits, and what serves goes on" in message
+    await scene.round(after_s=3600.0)
+    assert status(scene)["rollout"]["stage"] == "Warming", "an upgrade may take longer than a load may"
+    decision = status(scene)["rolloutDecision"]
+    assert (decision["action"], decision["reason"]) == ("Hold", "CandidateWarming")
+    assert "it waits until w-1 is replaced" in decision["message"]
+    scene.restart()
     scene.cluster.serve()
     await scene.round(after_s=1.0)
     found = planned(scene).candidate
