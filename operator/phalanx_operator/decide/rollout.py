@@ -170,7 +170,12 @@ def _canary(policy: RolloutPolicy, sight: Sight, state: RolloutState, now: float
     surely = upper_bound(seen.agreeing, seen.texts, z=EARLY_Z)
     if seen.texts >= EARLY_TEXTS and surely < canary.min_agreement:
         return _roll_back(policy, state, now, DecisionReason.CANARY_DISAGREES, _agreement(sight, canary))
-    waits = _not_warm(sight, state) or _not_compared(policy, sight, state, now)
+    waits = _not_warm(sight, state)
+    if waits is None and not sight.students and now - state.since >= canary.seconds:
+        # There is nothing to compare it with, and to go back would be to go on answering nothing.
+        alone = f"{len(sight.held)} of {len(sight.held)} workers hold it warm, and none holds the other"
+        return _promote(policy, sight, state, now, DecisionReason.CANDIDATE_WARM, alone)
+    waits = waits or _not_compared(policy, sight, state, now)
     if waits is not None:
         if now - state.since <= canary.seconds + policy.deadline_s or not sight.held:
             return waits

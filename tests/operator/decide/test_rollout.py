@@ -241,6 +241,14 @@ def test_another_try_of_the_same_artifact_follows_a_change_of_the_spec():
     assert (tried.state.candidate, tried.state.rejected) == (NEW, None)
 
 
+def test_a_canary_whose_predecessor_no_worker_can_load_any_more_is_not_rolled_back_to_that():
+    lost = replace(seen(WARM, WARM), students=0)
+    assert decide(TRIED, lost, ON_TRIAL, now=59.0).reason is DecisionReason.CANARY_RUNNING, "it may only be a moment"
+    step = decide(TRIED, lost, ON_TRIAL, now=60.0)
+    assert (step.action, step.state.serving) == (Action.PROMOTE, NEW)
+    assert "2 of 2 workers hold it warm, and none holds the other" in step.message
+
+
 def test_only_what_time_may_mend_waits_for_the_deadline():
     for reason in LoadReason:
         if reason:
