@@ -86,6 +86,9 @@ def _decide(policy: RolloutPolicy, sight: Sight, state: RolloutState, now: float
         return _back(sight, _settled(state, now))
     if policy.refusal:
         return _back(sight, _refused(policy, state, now))
+    if policy.wanted.digest == state.serving.digest:
+        # The same at another place: it has proved itself, and no second copy need be loaded to tell.
+        return _back(sight, _settled(replace(state, serving=policy.wanted), now))
     before = state.rejected
     if before is not None and (before.artifact, before.generation) == (policy.wanted, policy.generation):
         return _back(sight, _step(state, Action.STAY, before.reason, before.message))

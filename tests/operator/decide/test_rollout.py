@@ -241,6 +241,18 @@ def test_another_try_of_the_same_artifact_follows_a_change_of_the_spec():
     assert (tried.state.candidate, tried.state.rejected) == (NEW, None)
 
 
+@pytest.mark.parametrize("policy", [PLAIN, TRIED])
+def test_what_serves_may_lie_elsewhere_from_now_on_without_a_trial(policy):
+    moved = Artifact(uri="s3://models/a", digest=OLD.digest)
+    step = decide(replace(policy, wanted=moved), seen(WARM), SERVES)
+    assert (step.action, step.reason) == (Action.STAY, DecisionReason.ARTIFACT_CURRENT)
+    assert step.state == replace(SERVES, serving=moved)
+    refused = decide(replace(policy, wanted=moved, refusal="not below what the pool allows"), seen(WARM), SERVES)
+    assert (refused.reason, refused.state.serving) == (DecisionReason.CANDIDATE_REFUSED, OLD)
+    changed = decide(replace(policy, wanted=moved), seen(WARM), WARMING)
+    assert (changed.reason, changed.state.candidate) == (DecisionReason.SPEC_CHANGED, None)
+
+
 def test_a_canary_whose_predecessor_no_worker_can_load_any_more_is_not_rolled_back_to_that():
     lost = replace(seen(WARM, WARM), students=0)
     assert decide(TRIED, lost, ON_TRIAL, now=59.0).reason is DecisionReason.CANARY_RUNNING, "it may only be a moment"
