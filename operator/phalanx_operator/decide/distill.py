@@ -78,6 +78,14 @@ def forbidden(decided: Distillation, reason: Reason, message: str) -> Distillati
     return replace(decided, course=Course.LEAVE, finding=finding)
 
 
+def paused(decided: Distillation) -> Distillation:
+    """The same in a pool that is paused: what runs goes on, and nothing is made or deleted."""
+    if decided.course is not Course.MAKE:
+        return replace(decided, course=Course.LEAVE)
+    waits = _pending("its Job is made when spec.paused of the pool is false again")
+    return replace(decided, course=Course.LEAVE, finding=waits)
+
+
 def _told(wanted: Wanted, pods: Sequence[DistillerView], before: Remembered) -> Result | None:
     """The wanted result, from the status or from a pod. One that lies elsewhere is none: where ensembles may lie is the
     pool's to say, and a pod says what its image wants."""

@@ -13,7 +13,7 @@ from phalanx_operator.api.identity import job_name, mark_of, task_of
 from phalanx_operator.api.types import Distill, Key, Manifest, Meta, ServingPool, StudentEnsemble
 from phalanx_operator.build import Versions, distillation_job
 from phalanx_operator.decide.accept import ABOUT_THE_JOB, judge_artifact
-from phalanx_operator.decide.distill import decide_distillation, forbidden
+from phalanx_operator.decide.distill import decide_distillation, forbidden, paused
 from phalanx_operator.decide.distillation import Course, Distillation, Phase, Remembered, Wanted
 from phalanx_operator.decide.remembered import restored
 from phalanx_operator.decide.restore import restore_rollout
@@ -83,6 +83,8 @@ def distil(gathered: Gathered, accepted: Accepted, pool: ServingPool, seen: Seen
         for name, verdict in accepted.withheld.items()
         if name in decided
     }
+    if pool.paused:
+        decided = {name: paused(each) for name, each in decided.items()}
     withheld = {name: each for name, each in accepted.withheld.items() if each.reason not in ABOUT_THE_JOB}
     make = [name for name, each in decided.items() if each.course is Course.MAKE]
     return Distilled(

@@ -174,3 +174,9 @@ def test_only_clusters_that_know_it_get_a_failure_policy():
 def test_users_may_not_set_what_the_operator_sets():
     names = {entry["name"] for entry in container(build())["env"]}
     assert JOB_ENV <= names <= JOB_ENV | OPERATOR_ENV
+
+
+def test_identities_are_those_of_the_release_before_so_that_no_upgrade_distils_anything_again():
+    assert identity() == ("tickets-7453816575", "2986c2c3e8c31d52")
+    searched = identity(accuracyBudget=0.01, settings={"teacher": {"count": 2}})
+    assert searched == ("tickets-f0d7c5a3df", "ec2fce135bd80945")

@@ -219,6 +219,8 @@ async def test_a_paused_pool_makes_no_job_and_deletes_none(scene: Scene):
     put(scene, pool(**ALLOWED, paused=True), distilled())
     await scene.round()
     assert scene.cluster.live.all_of("Job") == []
+    _, reason, message = scene.cluster.condition("StudentEnsemble", "tickets", "Distilled")
+    assert (reason, "when spec.paused of the pool is false" in message) == ("JobPending", True)
     put(scene, pool(**ALLOWED))
     await scene.round()
     put(scene, pool(**ALLOWED, paused=True), distilled(distill={"seed": 3}))
