@@ -55,7 +55,7 @@ class Prometheus:
         """
         (self.folder / "prometheus.yml").write_text(yaml.safe_dump(config(self.folder / TARGETS)))
         command = [
-            self._program,
+            str(self._program),
             f"--config.file={self.folder / 'prometheus.yml'}",
             f"--storage.tsdb.path={self.folder / 'data'}",
             f"--web.listen-address={self.url.removeprefix('http://')}",
