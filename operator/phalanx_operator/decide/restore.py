@@ -32,14 +32,15 @@ def restore_exits(status: Mapping[str, Any], *, now: float) -> ExitsState:
 def restore_rollout(status: Mapping[str, Any], *, planned: Artifact | None) -> RolloutState:
     """Which artifact serves, and which may take its place; `planned` is what the pool's plan has, None for nothing.
 
-    A status that says nothing of it is one of an older release, or the plan was written and the status was not.
+    A status that says nothing of it is one of an older release, or the plan was written and the status was not. One
+    of a later release may say what this one has no word for.
     """
     shown = status.get("rollout") or {}
     serving = _artifact(shown.get("serving")) or planned
     if serving is None:
         return RolloutState()
     candidate = _artifact(shown.get("candidate"))
-    stage = Stage(shown.get("stage") or Stage.SERVING)
+    stage = _stage(shown.get("stage") or Stage.SERVING, candidate)
     lost = candidate is None and stage in (Stage.WARMING, Stage.CANARY)
     return RolloutState(
         serving=serving,
@@ -53,15 +54,23 @@ def restore_rollout(status: Mapping[str, Any], *, planned: Artifact | None) -> R
     )
 
 
+def _stage(shown: str, candidate: Artifact | None) -> Stage:
+    """A stage without a name here begins anew."""
+    if shown in list(Stage):
+        return Stage(shown)
+    return Stage.SERVING if candidate is None else Stage.WARMING
+
+
 def _rejected(shown: Mapping[str, Any] | None) -> Rejected | None:
     artifact = _artifact(shown)
     if artifact is None or shown is None:
         return None
+    reason = shown.get("reason")
     return Rejected(
         artifact=artifact,
-        generation=shown["generation"],
-        reason=DecisionReason(shown["reason"]),
-        message=shown["message"],
+        generation=shown.get("generation") or 0,
+        reason=DecisionReason(reason) if reason in list(DecisionReason) else DecisionReason.CANDIDATE_FAILED,
+        message=shown.get("message") or "",
     )
 
 

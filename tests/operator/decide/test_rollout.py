@@ -373,3 +373,13 @@ def test_what_a_candidate_answers_is_load_of_its_ensemble():
     assert dict(whole.ensembles) == {"mood": EnsembleMetrics(tokens_per_s=100.0)}
     unknown = {**both, "mood": EnsembleMetrics()}
     assert with_candidates(Observation(at=0.0, workers=1, ensembles=unknown)).ensembles["mood"].tokens_per_s is None
+
+
+def test_a_status_of_a_later_release_is_gone_on_from_as_far_as_it_is_understood():
+    old, new = ({"uri": each.uri, "digest": each.digest} for each in (OLD, NEW))
+    shown = {"stage": "Shadowed", "serving": {**old, "students": 2}, "candidate": new}
+    state = restore_rollout({"rollout": shown}, planned=None)
+    assert (state.stage, state.serving, state.candidate) == (Stage.WARMING, OLD, NEW)
+    rejected = {**new, "generation": 2, "reason": "ShadowDiffers", "message": "it differs"}
+    state = restore_rollout({"rollout": {"stage": "Given up", "serving": old, "rejected": rejected}}, planned=None)
+    assert (state.stage, state.serving, state.rejected and state.rejected.artifact) == (Stage.SERVING, OLD, NEW)

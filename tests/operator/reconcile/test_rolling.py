@@ -6,9 +6,11 @@ from itertools import pairwise
 from typing import Any
 
 import jsonschema
+import pytest
 
 from phalanx_contract.plan import Ensemble
 from phalanx_operator.api.schema.crd import object_schema
+from phalanx_operator.errors import ClusterError
 from tests.operator.objects import DIGEST, ensemble, pool
 from tests.operator.reconcile.scene import Scene, put
 
@@ -144,6 +146,21 @@ async def test_a_canary_that_agrees_takes_over_after_its_time(scene: Scene):
     assert planned(scene).artifact.digest == NEW
     assert "agrees on 97.5% of 80 texts (90.0% needed)" in status(scene)["rolloutDecision"]["message"]
     assert told(scene)[-1] == ("PromoteArtifact", "CanaryAgrees", False)
+
+
+async def test_an_operator_that_dies_between_a_promotion_and_its_status_does_not_take_it_back(scene: Scene):
+    await canary(scene, texts=40, agreeing=39, candidate_s=1.1, serving_s=1.0)
+    scene.cluster.refuse = {"status"}
+    with pytest.raises(ClusterError):
+        await scene.round(after_s=31.0)
+    assert (planned(scene).artifact.digest, status(scene)["rollout"]["stage"]) == (NEW, "Canary")
+    scene.cluster.refuse = set()
+    scene.restart()
+    scene.cluster.serve()
+    await scene.round(after_s=1.0)
+    assert (planned(scene).artifact.digest, planned(scene).candidate) == (NEW, None)
+    await scene.settle()
+    assert status(scene)["rollout"]["stage"] == "Serving"
 
 
 async def test_a_canary_that_disagrees_is_rolled_back_before_its_time(scene: Scene):
