@@ -5,7 +5,8 @@ then for its own, which holds all that came meanwhile. So batches last `T = fixe
 which is `fixed / (1 - load)` with `load = arrivals * text`. Chance makes single ones longer: arrivals are Poisson, and
 a long batch gathers many texts for the next one, which multiplies the variance by `1 / (1 - load^2)`. Their lengths are
 taken as gamma distributed; a long batch is met by more texts than a short one, so those that texts meet have one more
-in the distribution's shape. Behind a queue all batches are full, and nothing but the device's noise varies.
+in the distribution's shape. Behind a queue its wait is added to what texts take at the worker's capacity: chance does
+not end where the queue begins, and a higher load is never answered earlier.
 """
 
 from __future__ import annotations
@@ -102,11 +103,6 @@ class Batches:
             own_s = self.next_s(before_s)
             pieces.append(Piece(waits * weight, own_s, own_s + before_s + 1e-9))
         return tuple(pieces)
-
-
-def full_batches(batch_s: float, noise: float) -> Spread:
-    """What is left to wait for at the head of a queue: the rest of one full batch, then its own."""
-    return (Piece(1.0, batch_s * (1.0 - noise), 2 * batch_s * (1.0 + noise) + 1e-9),)
 
 
 def within(spread: Spread, bound_s: float) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from phalanx_contract.metrics import LATENCY_BUCKETS_S
-from phalanx_operator.simulate.latency import Batches, Spread, full_batches, later, within
+from phalanx_operator.simulate.latency import Batches, Spread, later, within
 from phalanx_operator.simulate.profile import BATCH_SHARE, Cost, Profile
 
 _QUEUE_SLACK: Final = 4.0
@@ -49,7 +49,7 @@ def serve(texts: float, waiting: float, *, students: int, floor: int, profile: P
     rate = min(waiting + texts, capacity)
     how = _calm(cost, _rounded(rate), longest_s, profile.noise, objective_s)
     if waiting > 0 or left > 0:
-        how = _behind(how, waiting / capacity, left / capacity, longest_s, profile.noise, objective_s)
+        how = _counted(later(how.spread, from_s=waiting / capacity, to_s=left / capacity), objective_s)
     return Served(
         students=students,
         answered=waiting + texts - refused - left,
@@ -64,12 +64,6 @@ def queue_texts(profile: Profile, floor: int, objective_s: float) -> float:
     """The longest queue that admission allows."""
     limit_tokens = profile.capacity_tokens_per_s(floor) * objective_s * _QUEUE_SLACK
     return max(limit_tokens, _QUEUE_TOKENS) / profile.tokens
-
-
-def _behind(calm: Answered, from_s: float, to_s: float, longest_s: float, noise: float, objective_s: float) -> Answered:
-    """Behind a queue: of full batches while it lasts, of what there is as soon as it is gone."""
-    head = full_batches(longest_s, noise) if to_s > 0 else calm.spread
-    return _counted(later(head, from_s=from_s, to_s=to_s), objective_s)
 
 
 @functools.lru_cache(maxsize=4096)

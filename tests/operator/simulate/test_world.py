@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from phalanx_contract.plan import Cut
-from phalanx_operator.simulate.profile import CPU
+from phalanx_operator.simulate.profile import BATCH_SHARE, CPU
 from phalanx_operator.simulate.replay import replay
 from phalanx_operator.simulate.world import World
 from tests.operator.simulate.scenes import OBJECTIVE_S, Guarded, fixed, scene, trace
@@ -18,6 +18,8 @@ loads = st.lists(st.floats(0, 3000), min_size=1, max_size=60).filter(any)
 cuts = st.tuples(st.integers(1, 4), st.integers(0, 3)).map(
     lambda pair: Cut(students_floor=pair[0], students_ceiling=min(pair[0] + pair[1], 4), burst_loss=0.03)
 )
+QUIET_S = 2
+"""Longer than any queue: admission lets it be four objectives long."""
 FAST = settings(deadline=None, max_examples=40)
 
 
@@ -40,11 +42,27 @@ def test_every_text_is_answered_refused_or_waits(texts, cut, replicas, wanted):
 @FAST
 @given(loads, st.integers(1, 4), st.integers(1, 5), st.integers(1, 5))
 def test_more_workers_never_serve_worse_at_fixed_students(texts, students, workers, more):
-    few = replay(trace(texts), fixed(students, workers), scene(workers)).score
-    many = replay(trace(texts), fixed(students, workers + more), scene(workers + more)).score
+    # With quiet seconds in the end: what still waits then is neither late nor refused yet, and fewer have more of it.
+    whole = trace([*texts, *[0.0] * QUIET_S])
+    few = replay(whole, fixed(students, workers), scene(workers)).score
+    many = replay(whole, fixed(students, workers + more), scene(workers + more)).score
+    assert few.waiting == many.waiting == 0.0
     # Rates are rounded to a hundredth, so that a spread is computed once.
     assert many.violations <= 1.02 * few.violations + 1e-6
     assert many.refused <= few.refused + 1e-6
+
+
+@FAST
+@given(st.floats(0.7, 1.0), st.floats(1.0, 1.3), st.integers(1, 4), st.integers(1, 5))
+@example(0.97, 1.04, 4, 1)
+def test_beyond_its_capacity_a_worker_never_answers_better_than_below(below, beyond, students, seconds):
+    capacity = CPU.cost(students).texts_per_s(BATCH_SHARE * OBJECTIVE_S)
+
+    def violating(load: float) -> float:
+        texts = [load * capacity] * seconds + [0.0] * QUIET_S
+        return replay(trace(texts), fixed(students, 1), scene(1)).score.violating
+
+    assert violating(below) <= 1.02 * violating(beyond) + 1e-9
 
 
 @FAST
