@@ -155,7 +155,7 @@ def _surplus(
     for child in gathered.children:
         if child["kind"] != JOB or "deletionTimestamp" in child["metadata"]:
             continue
-        name = child["metadata"]["labels"]["app.kubernetes.io/instance"]
+        name = child["metadata"]["labels"].get("app.kubernetes.io/instance", "")
         if name in names and not accepted.verdicts[name].accepted:
             continue
         wanted = jobs.get(name) == ref_of(child).key.name and bool(owned_by([child], accepted.ensembles[name].meta.uid))

@@ -238,6 +238,14 @@ async def test_an_ensemble_that_names_an_artifact_instead_leaves_no_job(scene: S
     assert "distill" not in scene.cluster.status("StudentEnsemble", "tickets")
 
 
+async def test_a_job_with_half_of_the_labels_stops_no_round(scene: Scene):
+    put(scene, pool(**ALLOWED), ensemble("tickets"))
+    labels = {"phalanx.dev/distills-for": "gpus"}
+    scene.cluster.live.put({"kind": "Job", "metadata": {"name": "x", "namespace": "default", "labels": labels}})
+    await scene.round()
+    assert [each.name for each in scene.cluster.plan.ensembles] == ["tickets"]
+
+
 async def test_an_ensemble_that_goes_to_another_pool_takes_its_job_along(scene: Scene):
     put(scene, pool(**ALLOWED), distilled())
     await scene.round()
