@@ -18,10 +18,10 @@ from phalanx_server.http.protocol_faults import log as http_log
 from phalanx_server.settings import Settings
 from phalanx_server.worker import Worker
 from tests.server.artifacts import Saved, ensemble, make_plan, save_ensemble, save_tenant
-from tests.server.gate import Gate, gate
+from tests.server.gate import Gate, even_device, gate
 from tests.server.waiting import until
 
-__all__ = ["Gate", "gate"]
+__all__ = ["Gate", "even_device", "gate"]
 
 API_KEY = "open sesame"
 

@@ -1,8 +1,9 @@
-"""Holding the engine still, so that a test decides what is in one batch."""
+"""Holding the engine still, so that a test decides what is in one batch, and what the engine takes its device for."""
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,7 +11,11 @@ from typing import Any
 import pytest
 
 import phalanx_server.engine.thread as engine_thread
+from phalanx_server.batching.capacity import Capacity
 from phalanx_server.engine.turn import Turn
+from phalanx_server.loading import loader
+from tests.server.artifacts import STUDENTS
+from tests.server.simulated import Device
 
 
 class Gate:
@@ -45,3 +50,13 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     monkeypatch.setattr(engine_thread, "compute", guarded)
     yield gate
     gate.open.set()
+
+
+@pytest.fixture
+def even_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The engine takes its device for one of constant speed, however busy the machine is: it measures no time."""
+    device = Device(students=STUDENTS, text_s=0.0002, fixed_s=0.0005).capacity()
+    monkeypatch.setattr(
+        loader, "measure", lambda passes, *, batch_tokens: dataclasses.replace(device, batch_tokens=batch_tokens)
+    )
+    monkeypatch.setattr(Capacity, "observe", lambda capacity, **batch: capacity)

@@ -209,8 +209,11 @@ async def test_a_full_queue_answers_429_and_when_to_come_back(shop: Shop, start:
     assert offered >= sum(lengths(shop, *TEXTS)) > sum(lengths(shop, "bright", "good")), "what was shed counts too"
 
 
+@pytest.mark.usefixtures("even_device")
 async def test_a_burst_drops_students_and_calm_brings_them_back(shop: Shop, start: Start, gate: Gate) -> None:
-    async with start(shop.plan(objective_s=0.02, cut=Cut(students_floor=1)), queue_slack=1000) as running:
+    """The device's speed is given: a busy machine may need longer than 20 ms for a text, and then no student comes back."""
+    plan = shop.plan(objective_s=0.02, cut=Cut(students_floor=1))
+    async with start(plan, queue_slack=1000, request_timeout_s=600) as running:
         with gate.closed():
             first = await occupied(running, gate)
             burst = [asyncio.create_task(running.post("/v2/models/films/infer", body(*TEXTS * 40))) for _ in range(8)]
