@@ -211,7 +211,7 @@ async def test_a_full_queue_answers_429_and_when_to_come_back(shop: Shop, start:
 
 @pytest.mark.usefixtures("even_device")
 async def test_a_burst_drops_students_and_calm_brings_them_back(shop: Shop, start: Start, gate: Gate) -> None:
-    """The device's speed is given: a busy machine may need longer than 20 ms for a text, and then no student comes back."""
+    """The device's speed is given: where a busy machine needs longer than 20 ms for a text, no student comes back."""
     plan = shop.plan(objective_s=0.02, cut=Cut(students_floor=1))
     async with start(plan, queue_slack=1000, request_timeout_s=600) as running:
         with gate.closed():
