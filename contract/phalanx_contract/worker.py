@@ -109,7 +109,9 @@ class EnsembleReport(_Record, frozen=True):
     `field` is the path in the StudentEnsemble that the owner should change, such as `spec.artifact.digest`.
     `agreement[k-1]` is the share of held-out rows on which k students answer as all of them do;
     `accuracy[k-1]` is their held-out accuracy. Both come from the artifact's manifest; empty if unknown.
-    `digest` is the artifact that answers now; `wanted_digest` the one that the plan names.
+    `digest` is the artifact that answers now; `wanted_digest` the one that the plan names. Of a candidate, `unfit` is
+    how many tenants that are answered now would not be in its place: their adapters do not fit it, such as
+    `unfit_tenant`'s.
     """
 
     name: str
@@ -126,6 +128,8 @@ class EnsembleReport(_Record, frozen=True):
     agreement: tuple[float, ...] = ()
     accuracy: tuple[float, ...] = ()
     compared: Comparison | None = None
+    unfit: int = 0
+    unfit_tenant: str = ""
 
 
 class WorkerStatus(_Record, frozen=True):

@@ -7,12 +7,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phalanx_contract.plan import Artifact, Candidate, Cut, Ensemble, Plan, hash_plan
+from phalanx_contract.plan import Adapter, Artifact, Candidate, Cut, Ensemble, Plan, hash_plan
 from phalanx_contract.worker import Comparison, EnsembleReport
 from phalanx_grid import load_artifact, save_artifact
 from phalanx_server.answers import version
@@ -20,7 +21,7 @@ from phalanx_server.engine.turn import Turn
 from phalanx_server.loading.loader import Loader
 from phalanx_server.serving.agreement import AGREEING_COSINE, cosine
 from phalanx_server.serving.trial import Trial
-from tests.server.artifacts import TEXTS, Saved, make_plan, save_ensemble
+from tests.server.artifacts import TEXTS, Saved, make_plan, save_ensemble, save_tenant
 from tests.server.conftest import Gate, Running, Shop, Start
 from tests.server.waiting import until
 
@@ -130,6 +131,28 @@ async def test_a_client_may_name_either_version_and_no_third(shop: Shop, other: 
     assert model["versions"] == [version(shop.base.digest), version(other.digest)]
     assert refused == 404
     assert version(other.digest) in fault["error"]
+
+
+async def test_tenants_that_would_have_no_answer_are_reported_until_their_adapters_fit(
+    shop: Shop, other: Saved, start: Start, tmp_path: Path
+) -> None:
+    async with start(rolling(shop, other.artifact)) as running:
+        await until(lambda: (report := report_of(running, NAME)) is not None and report.state == "Serving")
+        report = report_of(running, NAME)
+        assert report is not None
+        assert (report.unfit, report.unfit_tenant) == (1, "acme")
+        fits = save_tenant(tmp_path / "fits", other, labels=("bad", "good"), seed=3)
+        ensemble = rolling(shop, other.artifact).ensembles[0]
+        mended = make_plan(msgspec.structs.replace(ensemble, adapters=(Adapter(name="acme", artifact=fits.artifact),)))
+        running.worker.registry.apply(hash_plan(mended), mended)
+        await until(lambda: (report := report_of(running, NAME)) is not None and not report.unfit)
+        status, _, made_by = await running.post("/predict", {"inputs": list(TEXTS)}, **{"X-Phalanx-Tenant": "acme"})
+        assert status == 200, "with the adapter that it had, until the candidate takes over"
+        assert made_by["X-Phalanx-Version"] == version(shop.base.digest)
+        promoted = make_plan(msgspec.structs.replace(mended.ensembles[0], artifact=other.artifact, candidate=None))
+        running.worker.registry.apply(hash_plan(promoted), promoted)
+        status, _, made_by = await running.post("/predict", {"inputs": list(TEXTS)}, **{"X-Phalanx-Tenant": "acme"})
+        assert (status, made_by["X-Phalanx-Version"]) == (200, version(other.digest))
 
 
 async def test_a_promoted_candidate_takes_over_without_loading_again_and_without_a_failed_request(

@@ -26,6 +26,8 @@ class Sight:
         names: of the workers in `held`.
         serving: names of those that answer requests for the ensemble, with whatever artifact.
         stranded: names of those that have no room to go back to the serving artifact.
+        unfit: tenants that are answered now and have no adapter that fits this artifact, in the worker with the most.
+        unfit_tenant: name of one of them.
         outdated: name of one that knows no candidates, so that none can be told of any; `held` is empty then.
     """
 
@@ -37,6 +39,8 @@ class Sight:
     names: tuple[str, ...] = ()
     serving: frozenset[str] = frozenset()
     stranded: tuple[str, ...] = ()
+    unfit: int = 0
+    unfit_tenant: str = ""
     outdated: str = ""
 
     @classmethod
@@ -45,7 +49,10 @@ class Sight:
         seen = list(workers)
         reporting = [each for each in seen if each.report is not None and not each.report.draining]
         outdated = next((each.name for each in reporting if not _knows_candidates(each)), "")
+        unfit, tenant = max((_unfit(each, name, wanted.digest) for each in reporting), default=(0, ""))
         return cls(
+            unfit=unfit,
+            unfit_tenant=tenant,
             held=() if outdated else tuple(artifact_in(each, name, wanted.digest) for each in reporting),
             outdated=outdated,
             silent=sum(each.ready and each.report is None for each in seen),
@@ -58,6 +65,11 @@ class Sight:
             ),
             compared=_sum(_compared(each, name, wanted.digest) for each in reporting),
         )
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether time says anything about the artifact: nothing that only others can change is waited for."""
+        return bool(self.held) and not self.unfit
 
     @property
     def without_room(self) -> tuple[str, ...]:
@@ -107,6 +119,11 @@ def _compared(worker: WorkerView, name: str, digest: str) -> Comparison:
     if report is None or report.wanted_digest != digest or report.compared is None:
         return Comparison()
     return report.compared
+
+
+def _unfit(worker: WorkerView, name: str, digest: str) -> tuple[int, str]:
+    report = report_of(worker, candidate_name(name))
+    return (0, "") if report is None or report.wanted_digest != digest else (report.unfit, report.unfit_tenant)
 
 
 def _sum(parts: Iterable[Comparison]) -> Comparison:

@@ -50,7 +50,7 @@ def restore_rollout(status: Mapping[str, Any], *, planned: Artifact | None) -> R
         since=seconds_of(shown.get("since") or "") or 0.0,
         rejected=_rejected(shown.get("rejected")),
         alone=tuple(shown.get("alone") or ()),
-        waiting=candidate is not None and shown.get("workers") == 0,
+        waiting=candidate is not None and bool(shown.get("waiting")),
     )
 
 

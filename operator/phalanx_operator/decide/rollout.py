@@ -65,12 +65,13 @@ def decide_rollout(*, policy: RolloutPolicy, sight: Sight, state: RolloutState, 
     """One step; `sight` is of the policy's artifact. `now` in seconds, in the clock of the state.
 
     The state that is returned always has an artifact that serves. A pool without workers waits for some, however long,
-    and one with a worker of a release that knows no candidates until that is replaced.
+    one with a worker of a release that knows no candidates until that is replaced, and one with tenants whose adapters
+    do not fit the candidate until they have others.
     """
-    if state.waiting and sight.held:
+    if state.waiting and sight.can_go_on:
         state = replace(state, since=now, waiting=False)
     step = _decide(policy, sight, state, now)
-    waiting = step.state.candidate is not None and not sight.held
+    waiting = step.state.candidate is not None and not sight.can_go_on
     return replace(step, state=replace(step.state, waiting=waiting))
 
 
@@ -153,7 +154,7 @@ def _warming(policy: RolloutPolicy, sight: Sight, state: RolloutState, now: floa
     if waits is not None:
         if waits.action is Action.STAY and not policy.canary.weight:
             waits = next_forward(state, sight, now=now) or waits
-        if now - state.since <= policy.deadline_s or not sight.held:
+        if now - state.since <= policy.deadline_s or not sight.can_go_on:
             return waits
         late = f"is not warm after {policy.deadline_s:g} s: {_trouble(sight)}"
         return _roll_back(policy, state, now, DecisionReason.CANDIDATE_STUCK, late)
@@ -180,7 +181,7 @@ def _canary(policy: RolloutPolicy, sight: Sight, state: RolloutState, now: float
         return _promote(policy, sight, state, now, DecisionReason.CANDIDATE_WARM, alone)
     waits = waits or _not_compared(policy, sight, state, now)
     if waits is not None:
-        if now - state.since <= canary.seconds + policy.deadline_s or not sight.held:
+        if now - state.since <= canary.seconds + policy.deadline_s or not sight.can_go_on:
             return waits
         said = f"could not be judged in {canary.seconds + policy.deadline_s:g} s: {waits.message}"
         return _roll_back(policy, state, now, DecisionReason.CANARY_INCONCLUSIVE, said)
@@ -200,6 +201,13 @@ def _not_warm(sight: Sight, state: RolloutState) -> _Step | None:
         return _step(state, Action.HOLD, DecisionReason.REPORTS_MISSING, _trouble(sight))
     if sight.warm < len(sight.held):
         return _step(state, Action.STAY, DecisionReason.CANDIDATE_WARMING, _trouble(sight))
+    if sight.unfit:
+        more = f" and {sight.unfit - 1} more" if sight.unfit > 1 else ""
+        message = (
+            f"{sight.unfit_tenant}{more} would be answered no more, for want of an adapter that fits it: name adapters "
+            "that were trained on it in the TenantAdapters, or delete these; until then all goes on as it is"
+        )
+        return _step(state, Action.HOLD, DecisionReason.TENANTS_UNFIT, message)
     return None
 
 

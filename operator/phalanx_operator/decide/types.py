@@ -66,6 +66,7 @@ class DecisionReason(enum.StrEnum):
     SPEC_CHANGED = "SpecChanged"
     REPORTS_MISSING = "ReportsMissing"
     CANDIDATE_WARMING = "CandidateWarming"
+    TENANTS_UNFIT = "TenantsUnfit"
     CANDIDATE_WARM = "CandidateWarm"
     ONE_BY_ONE = "OneByOne"
     CANDIDATE_REFUSED = "CandidateRefused"
@@ -223,7 +224,7 @@ class RolloutState:
     candidate: what may take that place.
     since: when the stage began, or got one worker further, in the clock of `now`.
     alone: workers without room for two artifacts, which let go of what they hold first; all but the last have done so.
-    waiting: no worker is there that could hold the candidate, so no time is counted.
+    waiting: it is for others to go on (workers to come, tenants to fit), so no time is counted.
     """
 
     serving: Artifact | None = None

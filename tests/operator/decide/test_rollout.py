@@ -51,6 +51,11 @@ def seen(*held: Held, silent: int = 0, compared: Comparison | None = None) -> Si
     return Sight(held=held, silent=silent, students=4, next_students=6, compared=compared or Comparison())
 
 
+def unfit(count: int) -> Sight:
+    """All workers hold it, and so many tenants would have no answer."""
+    return replace(seen(WARM), unfit=count, unfit_tenant="acme")
+
+
 def counted(texts: int, agreeing: int, *, ratio: float = 1.0) -> Comparison:
     return Comparison(texts=texts, agreeing=agreeing, candidate_s=ratio, serving_s=1.0)
 
@@ -79,6 +84,8 @@ def sights(draw: st.DrawFn) -> Sight:
         names=names,
         serving=frozenset(draw(some)),
         stranded=tuple(sorted(draw(some))),
+        unfit=draw(st.sampled_from([0, 0, 0, 2])),
+        unfit_tenant="acme",
         silent=draw(st.integers(0, 1)),
         students=draw(st.sampled_from([0, 4])),
         next_students=draw(st.sampled_from([0, 6])),
@@ -113,6 +120,7 @@ def test_what_serves_changes_only_to_what_all_workers_that_are_ready_hold_and_ne
             assert step.action is Action.PROMOTE
             assert after.serving == policy.wanted == state.candidate
             assert sight.held and not sight.silent
+            assert not sight.unfit, "no tenant loses its answers"
             assert all(each.state is LoadState.SERVING for each in sight.held)
         assert after.candidate != after.serving
         assert (after.candidate is None) == (after.stage in (Stage.SERVING, Stage.ROLLED_BACK))
@@ -133,7 +141,7 @@ def test_what_was_rolled_back_is_not_tried_again_until_the_spec_changes(story):
         state = step.state
 
 
-@given(st.lists(sights().filter(lambda sight: bool(sight.held)), min_size=1, max_size=5), st.booleans())
+@given(st.lists(sights().filter(lambda sight: sight.can_go_on), min_size=1, max_size=5), st.booleans())
 def test_it_comes_to_an_end_whatever_the_workers_say(said, with_canary):
     policy, state, now = (TRIED if with_canary else PLAIN), SERVES, 0.0
     for count in range(40):
@@ -188,6 +196,8 @@ def tried(texts: int, agreeing: int, *, ratio: float = 1.0) -> Sight:
         (PLAIN, seen(WARM, silent=1), WARMING, 1, Do.HOLD, Why.REPORTS_MISSING, "1 ready"),
         (PLAIN, seen(), WARMING, 1, Do.HOLD, Why.REPORTS_MISSING, "no worker reports"),
         (PLAIN, seen(silent=1), WARMING, 101, Do.HOLD, Why.REPORTS_MISSING, "1 ready"),
+        (PLAIN, unfit(1), WARMING, 1000, Do.HOLD, Why.TENANTS_UNFIT, "acme would be answered no more"),
+        (TRIED, unfit(3), ON_TRIAL, 1000, Do.HOLD, Why.TENANTS_UNFIT, "acme and 2 more would be"),
         (TRIED, seen(WARM), WARMING, 1, Do.START, Why.CANDIDATE_WARM, "answers 10% of the requests"),
         (TRIED, tried(99, 99), ON_TRIAL, 61, Do.STAY, Why.CANARY_RUNNING, "99 texts"),
         (TRIED, tried(200, 200), ON_TRIAL, 59, Do.STAY, Why.CANARY_RUNNING, "60 s"),

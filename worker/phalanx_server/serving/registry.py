@@ -90,7 +90,7 @@ class Registry:
     def reports(self) -> tuple[tuple[EnsembleReport, ...], tuple[AdapterReport, ...]]:
         """Of all ensembles and candidates, and of the adapters that are not served."""
         hosted = list(self.hosted.values())
-        trials = (trial.report() for trial in self.trials.values())
+        trials = (trial.report(self.hosted[name].shelf) for name, trial in self.trials.items())
         ensembles = (*(h.report() for h in hosted), *trials, *self._refused.values())
         return ensembles, tuple(r for h in hosted for r in h.adapter_reports())
 

@@ -50,9 +50,20 @@ class Trial:
             serving_s=before.serving_s + serving_s,
         )
 
-    def report(self) -> EnsembleReport:
-        """For `/phalanx/status`."""
-        return msgspec.structs.replace(self.hosted.report(), compared=self.compared)
+    def report(self, serving: Shelf | None) -> EnsembleReport:
+        """For `/phalanx/status`; `serving` is what answers now."""
+        unfit = self._unfit(serving)
+        return msgspec.structs.replace(
+            self.hosted.report(), compared=self.compared, unfit=len(unfit), unfit_tenant=min(unfit, default="")
+        )
+
+    def _unfit(self, serving: Shelf | None) -> list[str]:
+        """Tenants that are answered now, and that the candidate has no adapter for."""
+        if serving is None or self.shelf is None:
+            return []
+        answered = [name for name, tenant in serving.tenants.items() if tenant.weights is not None]
+        here = self.shelf.tenants
+        return [name for name in answered if name in here and here[name].weights is None]
 
 
 def as_ensemble(ensemble: Ensemble, candidate: Candidate) -> Ensemble:
