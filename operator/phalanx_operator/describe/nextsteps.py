@@ -73,7 +73,7 @@ DECISIONS: Final[Mapping[str, str]] = {
     DecisionReason.SURGE_WAITS: "free a GPU, or wait: after 60 s it goes on without",
     DecisionReason.SURGE_DOES_NOT_FIT: "none; to have none missing, add a node",
     DecisionReason.REPORTS_MISSING: "see `Available` of the pool; a worker that is ready has to answer the operator",
-    DecisionReason.TENANTS_UNFIT: "train adapters on the new artifact and name them in the TenantAdapters, or delete these",
+    DecisionReason.TENANTS_UNFIT: "train adapters on it and name them in the TenantAdapters, or delete these",
     DecisionReason.CANDIDATE_WARMING: "none; where the message names a failure, what it says",
     DecisionReason.CANDIDATE_REFUSED: "do what the message says; it is tried as soon as it may be",
     DecisionReason.CANDIDATE_FAILED: "do what the message says, then change the spec: it is tried again",
