@@ -19,6 +19,7 @@ class Sight:
 
     Attributes:
         held: how the artifact stands in each worker that reports, ready or not; the others will find it in their plan.
+        exists: whether there is a worker at all, whatever becomes of it.
         silent: workers that answer requests and do not report.
         students: how many the serving artifact has; 0 if no worker serves it.
         next_students: how many this one has; 0 if no worker holds it.
@@ -32,6 +33,7 @@ class Sight:
     """
 
     held: tuple[Held, ...] = ()
+    exists: bool = False
     silent: int = 0
     students: int = 0
     next_students: int = 0
@@ -55,6 +57,7 @@ class Sight:
             unfit_tenant=tenant,
             held=() if outdated else tuple(artifact_in(each, name, wanted.digest) for each in reporting),
             outdated=outdated,
+            exists=bool(seen),
             silent=sum(each.ready and each.report is None for each in seen),
             students=0 if serving is None else _students(reporting, (name,), serving.digest),
             next_students=_students(reporting, (name, candidate_name(name)), wanted.digest),
@@ -67,9 +70,10 @@ class Sight:
         )
 
     @property
-    def can_go_on(self) -> bool:
-        """Whether time says anything about the artifact: nothing that only others can change is waited for."""
-        return bool(self.held) and not self.unfit
+    def timed(self) -> bool:
+        """Whether time says anything about the artifact. Not where what is missing is somebody else's: workers at all,
+        workers that know candidates, reports of those that serve, adapters that fit. Workers that die do count."""
+        return self.exists and not (self.outdated or self.silent or self.unfit)
 
     @property
     def without_room(self) -> tuple[str, ...]:

@@ -68,10 +68,11 @@ def decide_rollout(*, policy: RolloutPolicy, sight: Sight, state: RolloutState, 
     one with a worker of a release that knows no candidates until that is replaced, and one with tenants whose adapters
     do not fit the candidate until they have others.
     """
-    if state.waiting and sight.can_go_on:
+    timed = sight.timed and not policy.paused
+    if state.waiting and timed:
         state = replace(state, since=now, waiting=False)
     step = _decide(policy, sight, state, now)
-    waiting = step.state.candidate is not None and not sight.can_go_on
+    waiting = step.state.candidate is not None and not timed
     return replace(step, state=replace(step.state, waiting=waiting))
 
 
@@ -154,7 +155,7 @@ def _warming(policy: RolloutPolicy, sight: Sight, state: RolloutState, now: floa
     if waits is not None:
         if waits.action is Action.STAY and not policy.canary.weight:
             waits = next_forward(state, sight, now=now) or waits
-        if now - state.since <= policy.deadline_s or not sight.can_go_on:
+        if now - state.since <= policy.deadline_s or not sight.timed:
             return waits
         late = f"is not warm after {policy.deadline_s:g} s: {_trouble(sight)}"
         return _roll_back(policy, state, now, DecisionReason.CANDIDATE_STUCK, late)
@@ -181,7 +182,7 @@ def _canary(policy: RolloutPolicy, sight: Sight, state: RolloutState, now: float
         return _promote(policy, sight, state, now, DecisionReason.CANDIDATE_WARM, alone)
     waits = waits or _not_compared(policy, sight, state, now)
     if waits is not None:
-        if now - state.since <= canary.seconds + policy.deadline_s or not sight.can_go_on:
+        if now - state.since <= canary.seconds + policy.deadline_s or not sight.timed:
             return waits
         said = f"could not be judged in {canary.seconds + policy.deadline_s:g} s: {waits.message}"
         return _roll_back(policy, state, now, DecisionReason.CANARY_INCONCLUSIVE, said)

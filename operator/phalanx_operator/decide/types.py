@@ -224,7 +224,7 @@ class RolloutState:
     candidate: what may take that place.
     since: when the stage began, or got one worker further, in the clock of `now`.
     alone: workers without room for two artifacts, which let go of what they hold first; all but the last have done so.
-    waiting: it is for others to go on (workers to come, tenants to fit), so no time is counted.
+    waiting: it is for others to go on (workers to come, tenants to fit, a pause to end), so no time is counted.
     """
 
     serving: Artifact | None = None

@@ -48,7 +48,14 @@ CORRUPT, MISMATCH = failed(LoadReason.ARTIFACT_CORRUPT), failed(LoadReason.DIGES
 
 
 def seen(*held: Held, silent: int = 0, compared: Comparison | None = None) -> Sight:
-    return Sight(held=held, silent=silent, students=4, next_students=6, compared=compared or Comparison())
+    return Sight(
+        held=held,
+        exists=bool(held or silent),
+        silent=silent,
+        students=4,
+        next_students=6,
+        compared=compared or Comparison(),
+    )
 
 
 def unfit(count: int) -> Sight:
@@ -81,6 +88,7 @@ def sights(draw: st.DrawFn) -> Sight:
     some = st.sets(st.sampled_from("xyz"))
     return Sight(
         held=held,
+        exists=bool(held) or draw(st.booleans()),
         names=names,
         serving=frozenset(draw(some)),
         stranded=tuple(sorted(draw(some))),
@@ -141,7 +149,7 @@ def test_what_was_rolled_back_is_not_tried_again_until_the_spec_changes(story):
         state = step.state
 
 
-@given(st.lists(sights().filter(lambda sight: sight.can_go_on), min_size=1, max_size=5), st.booleans())
+@given(st.lists(sights().filter(lambda sight: sight.timed), min_size=1, max_size=5), st.booleans())
 def test_it_comes_to_an_end_whatever_the_workers_say(said, with_canary):
     policy, state, now = (TRIED if with_canary else PLAIN), SERVES, 0.0
     for count in range(40):
@@ -393,3 +401,22 @@ def test_a_status_of_a_later_release_is_gone_on_from_as_far_as_it_is_understood(
     rejected = {**new, "generation": 2, "reason": "ShadowDiffers", "message": "it differs"}
     state = restore_rollout({"rollout": {"stage": "Given up", "serving": old, "rejected": rejected}}, planned=None)
     assert (state.stage, state.serving, state.rejected and state.rejected.artifact) == (Stage.SERVING, OLD, NEW)
+
+
+def test_a_candidate_that_its_workers_die_of_is_given_up_however_often_they_come_back():
+    """They load what serves, report, load the candidate, and run out of memory; none of that starts the clock anew."""
+    dying = Sight(exists=True)
+    state = decide(PLAIN, seen(COLD), SERVES, now=0.0).state
+    for now in range(1, 100):
+        state = decide(PLAIN, dying if now % 3 else seen(COLD), state, now=float(now)).state
+    given_up = decide(PLAIN, dying, state, now=101.0)
+    assert (given_up.reason, given_up.state.serving) == (DecisionReason.CANDIDATE_STUCK, OLD)
+
+
+@pytest.mark.parametrize(
+    ("policy", "sight"), [(replace(PLAIN, paused=True), seen(COLD)), (PLAIN, seen(COLD, silent=1))]
+)
+def test_no_deadline_runs_out_in_a_pause_or_while_nobody_tells(policy, sight):
+    state = decide(policy, sight, WARMING, now=1000.0).state
+    after = decide(PLAIN, seen(COLD), state, now=2000.0)
+    assert (after.reason, after.state.since) == (DecisionReason.CANDIDATE_WARMING, 2000.0)

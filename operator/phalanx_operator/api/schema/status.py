@@ -104,7 +104,9 @@ def _rollout() -> Schema:
             ),
             "warm": integer("Workers that hold the candidate.", low=0, high=100_000),
             "workers": integer("Workers that report.", low=0, high=100_000),
-            "waiting": boolean("Nothing but others can go on (workers to come, tenants to fit): no deadline runs."),
+            "waiting": boolean(
+                "Others have to go on (workers to come, tenants to fit, a pause to end): no deadline runs."
+            ),
             "comparedPercent": integer(
                 "Texts compared so far, as a share of those that are asked for, in steps of 10.", low=0, high=100
             ),
