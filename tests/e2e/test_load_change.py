@@ -94,4 +94,6 @@ async def test_students_answer_a_rise_of_the_load_until_workers_do(scene: Scene,
     notes = await told(scene, MODEL)
     assert f"from {STUDENTS} down to" in notes.get("Overloaded", notes.get("ObjectiveMissed", "")), notes
     assert f"up to {STUDENTS} students" in notes["Headroom"], notes
-    assert "from 1 to 2 workers" in (await told(scene, POOL))["Overloaded"]
+    # The load, or what it did to the answers: whichever a window of the metrics shows first.
+    workers = await told(scene, POOL)
+    assert "from 1 to 2 workers" in workers.get("Overloaded", workers.get("CapacityShort", "")), workers
