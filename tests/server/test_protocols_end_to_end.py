@@ -148,4 +148,5 @@ async def test_status_reports_what_is_served(shop: Shop, start: Start) -> None:
         "name": "films", "wanted_digest": "", "digest": "", "state": "Serving", "field": "", "reason": "",
         "message": "", "students": STUDENTS, "rows": ROWS, "ramps": ROWS - 1,
         "classes": len(LABELS), "agreement": [], "accuracy": [], "compared": None,
+        "unfit": 0, "unfit_tenant": "",
     }  # fmt: skip
