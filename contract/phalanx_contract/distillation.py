@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
-from phalanx_contract.errors import FieldError
+from phalanx_contract.errors import FieldError, decode
 from phalanx_contract.plan import Artifact, Digest, Uri
 
 ENV_TASK: Final = "PHALANX_DISTILL_TASK"
@@ -111,12 +111,7 @@ def parse_progress(data: bytes) -> Progress:
     Raises:
         FieldError: not JSON, or a field of the wrong type.
     """
-    try:
-        return msgspec.json.decode(data, type=Progress)
-    except UnicodeDecodeError as error:
-        raise FieldError("", f"not UTF-8: {error}") from error
-    except msgspec.DecodeError as error:
-        raise FieldError.of(error) from error
+    return decode(data, Progress)
 
 
 def parse_task(data: str) -> Task:

@@ -8,8 +8,11 @@ ContractError            a document that the other side must not act on
 from __future__ import annotations
 
 import re
+from typing import TypeVar
 
 import msgspec
+
+_T = TypeVar("_T")
 
 _AT = re.compile(r" - at `(?:key in )?\$?\.?(?P<path>[^`]*)`$")
 
@@ -42,3 +45,17 @@ class FieldError(ContractError):
 
 class IntegrityError(ContractError):
     """The bytes of a document are incomplete or differ from their recorded hash."""
+
+
+def decode(data: bytes, kind: type[_T]) -> _T:
+    """A document from JSON, as one of the contract's types.
+
+    Raises:
+        FieldError: not JSON, or a field of the wrong type.
+    """
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except UnicodeDecodeError as error:
+        raise FieldError("", f"not UTF-8: {error}") from error
+    except msgspec.DecodeError as error:
+        raise FieldError.of(error) from error

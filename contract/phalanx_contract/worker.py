@@ -12,7 +12,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
-from phalanx_contract.errors import FieldError
+from phalanx_contract.errors import decode
 from phalanx_contract.revisions import FIRST_REVISION
 
 STATUS_PATH: Final = "/phalanx/status"
@@ -152,9 +152,4 @@ def parse_status(data: bytes) -> WorkerStatus:
     Raises:
         FieldError: not JSON, or a field of the wrong type.
     """
-    try:
-        return msgspec.json.decode(data, type=WorkerStatus)
-    except UnicodeDecodeError as error:
-        raise FieldError("", f"not UTF-8: {error}") from error
-    except msgspec.DecodeError as error:
-        raise FieldError.of(error) from error
+    return decode(data, WorkerStatus)

@@ -61,7 +61,7 @@ def claims(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("claims")
     tiny.write_checkpoint(folder / "models" / "teacher")
     tiny.write_rows(folder / "models" / "rows.jsonl", tiny.rows(120))
-    (folder / "work").mkdir()
+    (folder / "scratch").mkdir()
     return folder
 
 
@@ -124,12 +124,12 @@ def test_teacher_rows_and_result_may_lie_in_a_store(claims: Path, bucket: Bucket
 
 
 def test_snapshots_of_a_result_for_a_store_lie_on_the_claim_and_go_at_the_end(claims: Path, bucket: Bucket) -> None:
-    asked = task(output="s3://bucket/out/ens-2", work="pvc://work/tries")
+    asked = task(output="s3://bucket/out/ens-2", work="pvc://scratch/tries")
     fails = msgspec.structs.replace(asked, settings=SETTINGS | {"students": {"count": 2, "rows": 9}})
     with pytest.raises(Exception, match=r"students\.rows"):
         done(fails, claims)
     done(asked, claims)
-    assert not list((claims / "work" / "tries").iterdir())
+    assert not list((claims / "scratch" / "tries").iterdir())
 
 
 def test_a_pod_waits_for_the_one_before_to_let_go_of_the_folder(claims: Path) -> None:

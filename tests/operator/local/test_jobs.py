@@ -28,7 +28,7 @@ def job(program: str, **spec: Any) -> Manifest:
         "name": "distill",
         "command": [sys.executable, "-c", program.replace("END", "'/dev/termination-log'")],
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [{"name": "work", "mountPath": "/work"}],
+        "volumeMounts": [{"name": "work", "mountPath": "/scratch"}],
     }
     volume = {"name": "work", "persistentVolumeClaim": {"claimName": "models"}}
     labels = {LABEL_DISTILLS_FOR: "gpus"}
@@ -91,7 +91,7 @@ async def test_a_pod_that_succeeds_completes_its_job_and_leaves_its_message(runn
 
 
 async def test_a_pod_that_fails_is_followed_by_another_which_finds_what_the_first_one_left(running: Running):
-    program = "import pathlib; file = pathlib.Path('/work/mark'); file.exists() or (file.touch(), 1 / 0)"
+    program = "import pathlib; file = pathlib.Path('/scratch/mark'); file.exists() or (file.touch(), 1 / 0)"
     running.jobs.apply(job(program))
     await running.until(running.ended)
     assert running.condition["type"] == "Complete"
