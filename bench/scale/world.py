@@ -39,7 +39,7 @@ class World:
     @property
     def audit(self) -> AuditLog:
         """What the operator asked of the API server, in the server's own words."""
-        return AuditLog(self.plane.audit)
+        return self.plane.audit
 
     @contextlib.contextmanager
     def operator(self, token: str) -> Iterator[psutil.Process]:

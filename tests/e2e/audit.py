@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,14 +46,14 @@ WITHOUT_REQUEST: Final = {Right("phalanx.dev", "servingpools/finalizers", "updat
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """One request; `right` is None for paths that are no resources, such as discovery. `at` is an ISO 8601 time.
+    """One request; `right` is None for paths that are no resources, such as discovery.
 
     `authorized` is what the authorizer said. Admission may still refuse it: nobody may create anything in a namespace
     that is being deleted.
     """
 
     user: str
-    at: str
+    at: datetime
     right: Right | None
     namespace: str
     uri: str
@@ -80,10 +81,23 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """From the start of an API server until it said that it is ready."""
+
+    begun: datetime
+    ready: datetime
+
+    def spans(self, request: Request) -> bool:
+        """Whether the request came meanwhile."""
+        return self.begun <= request.at < self.ready
+
+
+@dataclass(frozen=True, slots=True)
 class AuditLog:
-    """The file that the API server writes before it answers."""
+    """The file that the API server writes before it answers, and when servers started that write it."""
 
     file: Path
+    starts: Sequence[Start] = ()
 
     def end(self) -> int:
         """Where it ends now, for `since`."""
@@ -94,6 +108,12 @@ class AuditLog:
         with self.file.open("rb") as log:
             log.seek(since)
             return [_request(json.loads(line)) for line in log]
+
+    def refused(self, *, since: int = 0) -> list[Request]:
+        """What a right was missing for. A server that starts forbids everything until it has read the roles: what it
+        says before it is ready tells nothing of them."""
+        requests = [request for request in self.requests(since=since) if request.refused]
+        return [request for request in requests if not any(start.spans(request) for start in self.starts)]
 
 
 def rights_of(rules: Iterable[Mapping[str, Sequence[str]]]) -> set[Right]:
@@ -115,7 +135,7 @@ def _request(entry: Mapping[str, Any]) -> Request:
         right = Right(about.get("apiGroup", ""), resource, entry["verb"])
     return Request(
         user=entry["user"]["username"],
-        at=entry["requestReceivedTimestamp"],
+        at=datetime.fromisoformat(entry["requestReceivedTimestamp"]),
         right=right,
         namespace=(about or {}).get("namespace", ""),
         uri=entry["requestURI"],

@@ -13,7 +13,6 @@ import yaml
 
 from tests.binaries import REPOSITORY
 from tests.e2e import resources
-from tests.e2e.audit import AuditLog
 from tests.e2e.cluster import RELEASE, Cluster, given_cluster
 from tests.e2e.controlplane import ControlPlane, MissingBinariesError, find_binaries
 from tests.e2e.evidence import evidence
@@ -47,7 +46,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         pods = tmp_path_factory.mktemp("pods")
         node = _start_node(plane.kubeconfig, pods)
         try:
-            yield Cluster(kubeconfig=plane.kubeconfig, pods=pods, audit=AuditLog(plane.audit), plane=plane)
+            yield Cluster(kubeconfig=plane.kubeconfig, pods=pods, audit=plane.audit, plane=plane)
         finally:
             node.terminate()
             node.wait(30)

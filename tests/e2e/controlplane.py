@@ -16,13 +16,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import yaml
 
 from tests.e2e.apiserver import affected, mended
-from tests.e2e.audit import write_policy
+from tests.e2e.audit import AuditLog, Start, write_policy
 from tests.e2e.certificates import write_rsa_key, write_server_certificate
 from tests.e2e.cluster import SYSTEM
 
@@ -60,7 +61,8 @@ class ControlPlane:
         self.binaries = binaries
         self.folder = folder
         self.kubeconfig = folder / "admin.kubeconfig"
-        self.audit = folder / "audit.log"
+        self._starts: list[Start] = []
+        self.audit = AuditLog(folder / "audit.log", self._starts)
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._memory: tempfile.TemporaryDirectory[str] | None = None
         self._port = free_port()
@@ -85,8 +87,7 @@ class ControlPlane:
         write_policy(self.folder / "audit.yaml", namespace=SYSTEM)
         # The API server retries until etcd answers; the controllers give up soon, so they start after it.
         self._spawn("etcd", _etcd_flags(self._data_folder(), self._etcd_port))
-        self._spawn("kube-apiserver", _apiserver_flags(self.folder, self._port, self._etcd_port))
-        self._wait_ready()
+        self._start_apiserver()
         self._spawn("kube-controller-manager", _controller_flags(self.folder))
         self._spawn("kube-scheduler", [])
 
@@ -114,12 +115,17 @@ class ControlPlane:
         Raises:
             RuntimeError: as `start`.
         """
-        self._spawn("kube-apiserver", _apiserver_flags(self.folder, self._port, self._etcd_port))
-        self._wait_ready()
+        self._start_apiserver()
 
     def log_tail(self, name: str, lines: int = 20) -> str:
         """The end of a process's log."""
         return "\n".join((self.folder / f"{name}.log").read_text(errors="replace").splitlines()[-lines:])
+
+    def _start_apiserver(self) -> None:
+        begun = datetime.now(UTC)
+        self._spawn("kube-apiserver", _apiserver_flags(self.folder, self._port, self._etcd_port))
+        self._wait_ready()
+        self._starts.append(Start(begun, datetime.now(UTC)))
 
     def _data_folder(self) -> Path:
         """Memory, where there is some: etcd waits for the disk at every write."""

@@ -24,7 +24,7 @@ def artifact(namespace):
 
 async def test_in_all_tests_before_the_operator_was_refused_nothing(scene: Scene):
     assert scene.cluster.audit is not None
-    assert [request for request in scene.cluster.audit.requests() if request.refused] == []
+    assert scene.cluster.audit.refused() == []
 
 
 async def test_uninstalled_and_installed_again_for_one_namespace_only(scene: Scene, artifact):
@@ -65,9 +65,9 @@ async def test_uninstalled_and_installed_again_for_one_namespace_only(scene: Sce
     assert "status" not in elsewhere
     assert await scene.pod(POOL) == before
     await live(scene)
-    asked = scene.cluster.audit.requests(since=since)
     # The operator of the whole cluster is gone; other modules' namespaces may be ending.
-    assert [request for request in asked if request.refused] == []
+    assert scene.cluster.audit.refused(since=since) == []
+    asked = scene.cluster.audit.requests(since=since)
     about = {(request.namespace, request.right.resource) for request in asked if request.right is not None}
     assert {namespace for namespace, resource in about if resource != "leases"} == {scene.namespace}
     assert {namespace for namespace, resource in about if resource == "leases"} == {SYSTEM}
