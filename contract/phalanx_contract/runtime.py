@@ -18,6 +18,10 @@ CACHE_DIR: Final = "/var/cache/phalanx"
 
 HTTP_PORT: Final = 8080
 HTTP_PORT_NAME: Final = "http"
+READY_PERIOD_S: Final = 2
+"""Time between two looks at a worker's readiness."""
+READY_FAILURES: Final = 2
+"""Looks in a row that must find it not ready before routers are told."""
 
 ENV_HOST: Final = "PHALANX_HOST"
 ENV_PORT: Final = "PHALANX_PORT"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
 from phalanx_contract.runtime import HTTP_PORT
 from tests.e2e.following import follow
@@ -26,6 +28,20 @@ class Service:
         self._path = f"/api/v1/namespaces/{namespace}/pods?labelSelector={LABEL_POOL}%3D{pool}"
         self.ready: dict[str, str] = {}
         self.known: dict[str, str] = {}
+
+    async def look(self) -> None:
+        """Once."""
+        self._take(await self._kube.items(self._path))
+
+    @contextlib.asynccontextmanager
+    async def followed(self) -> AsyncIterator[Service]:
+        """Kept current until the end of the block."""
+        following = asyncio.create_task(self.follow())
+        try:
+            yield self
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
 
     async def follow(self) -> None:
         """Until cancelled."""

@@ -136,8 +136,7 @@ async def test_a_failed_distillation_says_what_its_pod_said_and_the_earlier_resu
 async def test_a_pod_that_is_killed_is_replaced_and_the_next_one_goes_on(scene: Scene, material: None):
     """The operator is killed with it; the earlier result serves meanwhile."""
     before = await digest(scene)
-    # Every epoch leaves a snapshot.
-    await scene.apply(model(settings=QUICK | {"teacher": {"fit": {"epochs": 120, "batch_rows": 8}, "least_steps": 0}}))
+    await scene.apply(model(settings=slow(120)))
     await told(scene, "teacher: ", "% done", reason="Distilling")
     await eventually(lambda: snapshot(scene), within_s=30)
     os.kill((await trainer()).pid, signal.SIGKILL)
@@ -153,6 +152,34 @@ async def test_a_pod_that_is_killed_is_replaced_and_the_next_one_goes_on(scene: 
     first, second = logs(scene, job)
     assert "going on with what" not in first
     assert "going on with what" in second
+
+
+async def test_a_pod_that_is_evicted_is_replaced_and_the_next_one_goes_on(scene: Scene, material: None):
+    """As by `kubectl drain`; it is not counted as a try that failed."""
+    before = await digest(scene)
+    await scene.apply(model(retries=0, settings=slow(121)))
+    await told(scene, "teacher: ", "% done", reason="Distilling")
+    await eventually(lambda: snapshot(scene), within_s=30)
+    (node,) = await scene.kube.items("/api/v1/nodes")
+    (job,) = [each for each in await jobs(scene) if "completionTime" not in each["status"]]
+    selector = f"--pod-selector=job-name={job['metadata']['name']}"
+    scene.cluster.kubectl("drain", node["metadata"]["name"], selector, "--delete-emptydir-data", "--timeout=60s")
+    assert await answers(scene) == before
+    scene.cluster.kubectl("uncordon", node["metadata"]["name"])
+    await scene.ready("StudentEnsemble", MODEL, within_s=120)
+    after = await digest(scene)
+    assert after != before
+    assert await answers(scene) == after
+    job = await scene.kube.get(f"/apis/batch/v1/namespaces/{scene.namespace}/jobs/{job['metadata']['name']}")
+    assert (job["status"].get("failed", 0), job["status"]["succeeded"]) == (0, 1)
+    first, second = logs(scene, job)
+    assert "going on with what" not in first
+    assert "going on with what" in second
+
+
+def slow(epochs: int) -> Object:
+    """Settings of a run that can be interrupted: every epoch leaves a snapshot. Another number is another run."""
+    return QUICK | {"teacher": {"fit": {"epochs": epochs, "batch_rows": 8}, "least_steps": 0}}
 
 
 async def snapshot(scene: Scene) -> None:

@@ -15,6 +15,7 @@ import pytest
 from tests.e2e import resources
 from tests.e2e.artifacts import Answers, Artifact, make_ensemble
 from tests.e2e.client import Worker
+from tests.e2e.gpus import taken
 from tests.e2e.kube import Object
 from tests.e2e.node.images import UNPULLABLE
 from tests.e2e.scene import LABEL_POOL, Scene, process_of
@@ -157,31 +158,12 @@ async def test_a_rollout_without_progress_is_told_in_the_deployments_words(whole
 
 
 async def test_a_gpu_that_others_took_is_told_and_the_workers_there_are_answer(whole: Scene, artifact: Artifact):
-    used = sum(
-        int(container.get("resources", {}).get("limits", {}).get("nvidia.com/gpu", 0))
-        for pod in await whole.kube.items("/api/v1/pods")
-        if "deletionTimestamp" not in pod["metadata"]
-        for container in pod["spec"]["containers"]
-    )
-    (node,) = await whole.kube.items("/api/v1/nodes")
-    left = int(node["status"]["allocatable"]["nvidia.com/gpu"]) - used
-    # It holds what it was given though it never starts.
-    thief = {"name": "thief", "image": f"{UNPULLABLE}thief", "resources": {"limits": {"nvidia.com/gpu": str(left)}}}
-    pods = f"/api/v1/namespaces/{whole.namespace}/pods"
-    body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "thief"}, "spec": {"containers": [thief]}}
-    await whole.kube.create(pods, body)
-
-    async def bound() -> None:
-        if "nodeName" not in (await whole.kube.get(f"{pods}/thief"))["spec"]:
-            raise NotYet("pods that end still have GPUs")
-
-    await eventually(bound, within_s=60)
-    await whole.patch("ServingPool", POOL, {"replicas": {"min": WORKERS + 1, "max": WORKERS + 1}})
-    message = await told(whole, "ServingPool", POOL, "Complete", "WorkersUnschedulable")
-    assert "Insufficient nvidia.com/gpu" in message
-    await listed(whole, "free a GPU")
-    await still_answers(whole, artifact.answers())
-    await whole.kube.delete(f"{pods}/thief", grace_s=0)
+    async with taken(whole.kube, whole.namespace):
+        await whole.patch("ServingPool", POOL, {"replicas": {"min": WORKERS + 1, "max": WORKERS + 1}})
+        message = await told(whole, "ServingPool", POOL, "Complete", "WorkersUnschedulable")
+        assert "Insufficient nvidia.com/gpu" in message
+        await listed(whole, "free a GPU")
+        await still_answers(whole, artifact.answers())
 
     async def come() -> None:
         if len(await workers(whole)) != WORKERS + 1:

@@ -48,10 +48,9 @@ async def service(scene: Scene, artifact, server: Prometheus) -> AsyncIterator[S
         resources.ensemble(MODEL, pool=POOL, path=MODEL, digest=artifact.digest),
     )
     found = Service(scene.kube, scene.namespace, POOL, changed=lambda known: server.scrape_all(scene.namespace, known))
-    task = asyncio.create_task(found.follow())
-    await scene.ready("StudentEnsemble", MODEL, within_s=90)
-    yield found
-    task.cancel()
+    async with found.followed():
+        await scene.ready("StudentEnsemble", MODEL, within_s=90)
+        yield found
 
 
 async def fresh(scene: Scene) -> None:

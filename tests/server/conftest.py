@@ -68,7 +68,8 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(
         host="127.0.0.1", port=0, cache_dir=str(tmp_path / "cache"), plan_dir=str(tmp_path / "plan"),
         claims_dir=str(tmp_path / "claims"), threads=1, dtype="fp32", plan_poll_s=0.02,
-        retry_first_s=0.02, retry_max_s=0.05, self_check_s=0.1, drain_lag_s=0.05, raise_after_s=0.05,
+        retry_first_s=0.02, retry_max_s=0.05, self_check_s=0.1, raise_after_s=0.05,
+        drain_lag_s=0.05, unready_lag_s=0.05,
     )  # fmt: skip
 
 

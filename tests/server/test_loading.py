@@ -316,6 +316,22 @@ async def test_transient_failures_are_tried_again_and_permanent_ones_are_not() -
     assert outcomes == ["never"]
 
 
+@pytest.mark.parametrize(
+    ("raised", "lines"), [(MemoryError(), 1), (ValueError("nobody thought of it"), None)], ids=["known", "unknown"]
+)
+async def test_a_failure_with_a_reason_is_one_line_of_the_log(
+    caplog: pytest.LogCaptureFixture, raised: Exception, lines: int | None
+) -> None:
+    async def load() -> None:
+        await asyncio.sleep(0)
+        raise as_failure(raised) from raised
+
+    await attempt(load, what="films", delays_s=[0.0], on_failure=lambda _: None)
+    printed = caplog.text.strip().splitlines()
+    assert "films is not loaded: " in printed[0]
+    assert len(printed) == lines or (lines is None and printed[-1] == "ValueError: nobody thought of it")
+
+
 def test_an_unknown_executor_is_refused_at_the_start_by_its_variable(settings: Settings) -> None:
     with pytest.raises(ValueError, match="PHALANX_WORKER_EXECUTION: no executor 'fast'; there are auto, stacked"):
         Loader(msgspec.structs.replace(settings, execution="fast"))

@@ -25,6 +25,8 @@ from phalanx_contract.runtime import (
     HTTP_PORT,
     HTTP_PORT_NAME,
     PLAN_DIR,
+    READY_FAILURES,
+    READY_PERIOD_S,
 )
 from phalanx_operator.api.types import Manifest, ServingPool
 from phalanx_operator.build.labels import labels, plan_config_map_name, selector
@@ -87,7 +89,7 @@ def _container(pool: ServingPool, default_image: str) -> Manifest:
         # A first load may take minutes (fetch, warm-up), but the server answers from its first second on.
         "startupProbe": _probe(LIVE_PATH, period_s=2, failures=60),
         "livenessProbe": _probe(LIVE_PATH, period_s=10, failures=6),
-        "readinessProbe": _probe(READY_PATH, period_s=2, failures=2),
+        "readinessProbe": _probe(READY_PATH, period_s=READY_PERIOD_S, failures=READY_FAILURES),
         "securityContext": {**RESTRICTED_CONTAINER},
     }
     if worker.resources:

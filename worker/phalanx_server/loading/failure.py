@@ -22,10 +22,8 @@ class LoadFailure(Exception):
         return self.reason in TRANSIENT
 
 
-def as_failure(error: BaseException) -> LoadFailure:
-    """Any exception of a load as a failure with its cause."""
-    if isinstance(error, LoadFailure):
-        return error
+def as_failure(error: Exception) -> LoadFailure:
+    """What a library or the grid raised, in the contract's words."""
     if isinstance(error, GridError):
         return LoadFailure(error.reason, str(error), field=error.field)
     if isinstance(error, MemoryError | torch.OutOfMemoryError):

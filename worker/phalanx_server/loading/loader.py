@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -21,7 +23,7 @@ from phalanx_grid.adapters import check_fits
 from phalanx_grid.execution import Executor, check_name, make_executor
 from phalanx_grid.execution.threads import use_threads
 from phalanx_server.loading.cache import ArtifactCache
-from phalanx_server.loading.failure import as_failure
+from phalanx_server.loading.failure import LoadFailure, as_failure
 from phalanx_server.loading.room import Room, weights_bytes
 from phalanx_server.loading.warm_up import Passes, check_finite, measure
 from phalanx_server.models import Model, Speed
@@ -48,22 +50,16 @@ class Loader:
     def model(self, name: str, artifact: Artifact) -> Model:
         """Fetch, verify, load and warm up an ensemble: what comes back has answered a forward pass."""
         use_threads(self._threads)
-        try:
+        with self._explained(artifact):
             return self._model(name, artifact)
-        except Exception as error:
-            self._discard_if_damaged(artifact, error)
-            raise as_failure(error) from error
 
     def adapter(self, artifact: Artifact, model: Model) -> AdapterWeights:
         """Fetch and verify a tenant's adapter for a model; it stays on the host."""
-        try:
+        with self._explained(artifact):
             path = self._cache.fetch(artifact)
             weights = load_adapter(path, digest=artifact.digest, base=model.digest).weights
             check_fits(weights, model.grid.geometry, rank_max=model.adapters.rank_max)
-        except Exception as error:
-            self._discard_if_damaged(artifact, error)
-            raise as_failure(error) from error
-        return weights
+            return weights
 
     def _model(self, name: str, artifact: Artifact) -> Model:
         settings, path = self._settings, self._cache.fetch(artifact)
@@ -99,10 +95,18 @@ class Loader:
         native = compute_dtype(self.device) is torch.bfloat16
         return torch.bfloat16 if wanted == "bf16" or (wanted == "auto" and native) else torch.float32
 
-    def _discard_if_damaged(self, artifact: Artifact, error: Exception) -> None:
-        """A copy that was whole when it was fetched has rotted on the disk: the next attempt fetches it again."""
-        if isinstance(error, ArtifactCorrupt):
-            self._cache.discard(artifact.digest)
+    @contextlib.contextmanager
+    def _explained(self, artifact: Artifact) -> Iterator[None]:
+        """Whatever goes wrong in the block is told as a LoadFailure."""
+        try:
+            yield
+        except LoadFailure:
+            raise
+        except Exception as error:
+            if isinstance(error, ArtifactCorrupt):
+                # A copy that was whole when it was fetched has rotted on the disk: the next attempt fetches it again.
+                self._cache.discard(artifact.digest)
+            raise as_failure(error) from error
 
 
 def resolve_device(wanted: str) -> str:

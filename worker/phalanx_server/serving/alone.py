@@ -39,7 +39,7 @@ def own_part(ensemble: Ensemble, *, pod: str, refused: str) -> Ensemble:
 async def make_room(hosted: Hosted, settings: Settings, *, announce: Callable[[], None]) -> None:
     """Let go of what serves, once its last requests are answered. The worker is not ready meanwhile."""
     loop = asyncio.get_running_loop()
-    await asyncio.sleep(settings.drain_lag_s)
+    await asyncio.sleep(settings.unready_lag_s)
     until_s = loop.time() + settings.drain_s
     while hosted.admission.tokens and loop.time() < until_s:  # noqa: ASYNC110 - counted down by the engine's results
         await asyncio.sleep(_POLL_S)

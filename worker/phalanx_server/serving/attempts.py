@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
+from phalanx_contract.worker import LoadReason
 from phalanx_server.loading.failure import LoadFailure
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,9 @@ async def attempt(
             return await load()
         except LoadFailure as failure:
             again = f"; again in {delay_s:g} s" if failure.transient else ""
-            log.warning("%s is not loaded: %s%s", what, failure, again, exc_info=failure.__cause__)
+            # The reason says it all, unless nobody thought of it.
+            trace = failure.__cause__ if failure.reason is LoadReason.INTERNAL else None
+            log.warning("%s is not loaded: %s%s", what, failure, again, exc_info=trace)
             on_failure(failure)
             if not failure.transient:
                 return None
