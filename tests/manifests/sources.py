@@ -50,10 +50,10 @@ POOLS: Final = {
 """Specs of pools that between them make the builders do all that they can."""
 
 
-def built(pool: str, *, failure_policy: bool = True) -> list[Manifest]:
+def built(pool: str, *, recent: bool = True) -> list[Manifest]:
     """What the operator applies for one of the pools, with a plan in several parts, and Jobs of its ensembles.
 
-    `failure_policy` says whether the cluster is one of those whose Jobs get one.
+    `recent` says whether the cluster is one of those whose Jobs get a failure policy, and budgets an eviction policy.
     """
     artifact = Artifact(uri="pvc://models/m", digest=objects.DIGEST)
     ensembles = tuple(Ensemble(name=f"m{index}", artifact=artifact) for index in range(20))
@@ -61,14 +61,14 @@ def built(pool: str, *, failure_policy: bool = True) -> list[Manifest]:
         Plan(namespace="default", pool=pool, objective_p99_s=0.05, ensembles=ensembles), max_part_bytes=200
     )
     spec = parse_pool(objects.pool(pool, **POOLS[pool]))
-    versions = Versions(worker_image="phalanx-worker:1")
+    versions = Versions(worker_image="phalanx-worker:1", eviction_policy=recent)
     return [
         *build_pool(spec, plan_files=files, plan_hash=plan_hash, replicas=1, versions=versions),
-        *_jobs(pool, failure_policy),
+        *_jobs(pool, failure_policy=recent),
     ]
 
 
-def _jobs(pool: str, failure_policy: bool) -> list[Manifest]:
+def _jobs(pool: str, *, failure_policy: bool) -> list[Manifest]:
     """Jobs for ensembles of the pool: one that asks for nothing, and one that asks for all."""
     spec = parse_pool(objects.pool(pool, **POOLS[pool]))
     distill = {

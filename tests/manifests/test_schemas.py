@@ -8,8 +8,9 @@ from tests.chart.rendering import VALUES, render
 from tests.manifests.schemas import VERSIONS, faults
 from tests.manifests.sources import FILES, POOLS, built, documents
 
-FAILURE_POLICY = (1, 29)
-"""The release from which on Jobs get a podFailurePolicy; schemas of earlier ones do not take one without conditions."""
+RECENT = (1, 29)
+"""The release from which on Jobs get a podFailurePolicy, and budgets an unhealthyPodEvictionPolicy. Schemas of earlier
+ones do not take the first without conditions, and the second not at all."""
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -22,7 +23,7 @@ def test_what_the_chart_renders(values, version):
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("pool", POOLS)
 def test_what_the_operator_builds(pool, version):
-    objects = built(pool, failure_policy=tuple(map(int, version.split("."))) >= FAILURE_POLICY)
+    objects = built(pool, recent=tuple(map(int, version.split("."))) >= RECENT)
     assert [fault for item in objects for fault in faults(item, version=version)] == []
 
 
@@ -38,6 +39,7 @@ def test_what_lies_in_crds_and_examples(version):
     [
         ("Deployment", ("spec", "typo"), 1, "typo"),
         ("Deployment", ("spec", "replicas"), "one", "spec.replicas"),
+        ("PodDisruptionBudget", ("spec", "unhealthyPodEvictionPolicy"), 1, "unhealthyPodEvictionPolicy"),
         ("PodDisruptionBudget", ("apiVersion",), "policy/v1beta1", "not served"),
         ("Service", ("spec", "ports"), {}, "spec.ports"),
     ],

@@ -28,6 +28,8 @@ class Versions:
     """Where the operator runs, so that it can be let through to the workers; empty outside of a cluster."""
     failure_policy: bool = False
     """Whether Jobs may have a `podFailurePolicy`."""
+    eviction_policy: bool = False
+    """Whether PodDisruptionBudgets may have an `unhealthyPodEvictionPolicy`."""
     image_by_digest: bool = False
     """Whether pools whose workers' image is not named by digest are refused."""
 
@@ -51,7 +53,7 @@ def build_pool(
         *network_policies(pool, operator_namespace=versions.operator_namespace),
         deployment(pool, default_image=versions.worker_image, replicas=replicas),
         service(pool),
-        disruption_budget(pool, api_version=versions.policy_api),
+        disruption_budget(pool, api_version=versions.policy_api, unready_may_go=versions.eviction_policy),
     ]
     return [_stamped(each) for each in children]
 

@@ -99,12 +99,15 @@ async def _versions(api: KubeApi, options: Options, stop: asyncio.Event) -> Vers
                 continue
         else:
             policy = "policy/v1" if "policy/v1" in served else "policy/v1beta1"
+            # This group is there from 1.29 on. By default Jobs take a failure policy from 1.26 on, and budgets an
+            # eviction policy from 1.27 on.
+            recent = "flowcontrol.apiserver.k8s.io/v1" in served
             return Versions(
                 worker_image=options.worker_image,
                 policy_api=policy,
                 operator_namespace=options.own_namespace,
-                # Jobs take a failure policy from 1.26 on, by default; this group is there from 1.29 on.
-                failure_policy="flowcontrol.apiserver.k8s.io/v1" in served,
+                failure_policy=recent,
+                eviction_policy=recent,
                 image_by_digest=options.image_by_digest,
             )
     return None

@@ -204,6 +204,12 @@ def test_the_disruption_budget_speaks_the_clusters_version(version):
     assert of(build(versions=versions), "PodDisruptionBudget")["apiVersion"] == version
 
 
+def test_workers_that_are_not_ready_may_be_evicted_where_the_cluster_knows_how_to_say_so():
+    recent = Versions(worker_image="x", eviction_policy=True)
+    assert of(build(versions=recent), "PodDisruptionBudget")["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+    assert "unhealthyPodEvictionPolicy" not in of(build(), "PodDisruptionBudget")["spec"]
+
+
 def test_the_selector_as_text_names_the_same_pods():
     pool = parse_pool(objects.pool())
     assert dict(part.split("=") for part in selector_text(pool).split(",")) == selector(pool)
