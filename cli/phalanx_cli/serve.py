@@ -11,7 +11,10 @@ from pathlib import Path
 import click
 
 from phalanx_contract.errors import ContractError
+from phalanx_contract.runtime import ENV_CACHE_DIR, ENV_DRAIN_LAG_S
 
+BY_HAND = {ENV_DRAIN_LAG_S: "1"}
+"""With --artifact: a worker that no cluster routes to need not wait for routers when it ends."""
 LEVELS = click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False)
 
 
@@ -54,10 +57,11 @@ def command(
     from phalanx_server.standalone import OBJECTIVE_S, cut_between, standalone_plan
 
     extra |= {option: value for option, value in options.items() if value is not None}
-    if artifact is not None and "PHALANX_CACHE_DIR" not in os.environ:
-        extra.setdefault("cache_dir", str(_user_cache()))
+    environ = dict(os.environ)
+    if artifact is not None:
+        environ = {ENV_CACHE_DIR: str(_user_cache()), **BY_HAND, **environ}
     try:
-        settings = read_settings(os.environ, **extra)
+        settings = read_settings(environ, **extra)
         objective_s = OBJECTIVE_S if objective is None else objective
         plan = None
         if artifact is not None:

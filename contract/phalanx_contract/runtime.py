@@ -36,6 +36,8 @@ ENV_ADAPTER_SLOTS: Final = "PHALANX_WORKER_ADAPTER_SLOTS"
 """Adapters that a worker holds on the device at a time."""
 ENV_DRAIN_S: Final = "PHALANX_WORKER_DRAIN_S"
 """Most seconds that a worker takes to finish its requests after SIGTERM."""
+ENV_DRAIN_LAG_S: Final = "PHALANX_WORKER_DRAIN_LAG_S"
+"""Seconds after SIGTERM in which a worker still takes new connections. Users may set it: their routers are theirs."""
 OPERATOR_ENV: Final = frozenset(
     {
         ENV_HOST, ENV_PORT, ENV_PLAN_DIR, ENV_CLAIMS_DIR, ENV_CACHE_DIR, ENV_CACHE_BYTES, ENV_DEVICE,

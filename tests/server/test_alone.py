@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ from phalanx_contract.plan import Artifact, Candidate, Ensemble, Plan, hash_plan
 from phalanx_contract.worker import LoadReason
 from phalanx_server.answers import version
 from phalanx_server.loading.failure import LoadFailure
+from phalanx_server.loading.loader import Loader
 from phalanx_server.loading.room import Room, weights_bytes
+from phalanx_server.models import Model
 from phalanx_server.serving.alone import own_part
 from tests.contract.strategies import ensembles
 from tests.server.artifacts import TEXTS, Saved, make_plan, save_ensemble
@@ -98,6 +101,36 @@ async def test_one_that_cannot_be_loaded_alone_either_gives_the_old_one_back(
         assert states(running)["films"] == ("Serving", "", shop.base.digest), "it is not tried again"
         await running.swap(replacing(shop, None))
         assert states(running) == {"films": ("Serving", "", shop.base.digest)}
+
+
+async def test_one_that_holds_nothing_stays_unready_whatever_the_plan_becomes(
+    shop: Shop, other: Saved, embedder: Saved, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another model that it serves does not make it ready: it would refuse what is asked of this one."""
+    second = Ensemble(name="vectors", artifact=embedder.artifact)
+    room = weights_bytes(shop.base.path) * 3 // 2 + weights_bytes(embedder.path)
+    may, load = threading.Event(), Loader.model
+
+    def model(loader: Loader, name: str, artifact: Artifact) -> Model:
+        assert may.wait(30)
+        return load(loader, name, artifact)
+
+    monkeypatch.setattr(Loader, "model", model)
+    may.set()
+    both = make_plan(*replacing(shop, other.artifact).ensembles, second)
+    async with start(both, pod_name=POD, models_bytes=room) as running:
+        registry = running.worker.registry
+        assert running.worker.problem() == ""
+        may.clear()
+        goes = make_plan(*replacing(shop, other.artifact, POD).ensembles, second)
+        registry.apply(hash_plan(goes), goes)
+        await until(lambda: registry.hosted["films"].shelf is None)
+        stays = make_plan(*replacing(shop, None).ensembles, second)
+        registry.apply(hash_plan(stays), stays)
+        assert "making room" in running.worker.problem()
+        may.set()
+        await until(lambda: running.worker.problem() == "")
+        assert states(running)["films"] == ("Serving", "", shop.base.digest)
 
 
 async def test_the_way_back_is_the_same(shop: Shop, other: Saved, start: Start) -> None:

@@ -112,8 +112,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """An engine without work for so long runs a small forward pass, so that a dead device is noticed."""
     stall_s: Annotated[float, Meta(gt=0, le=3600)] = 60.0
     """A batch that takes longer counts as a hung device: readiness fails."""
-    drain_lag_s: Seconds = 1.0
-    """After SIGTERM requests are still taken for so long: routers notice late that the pod ends."""
+    drain_lag_s: Seconds = 5.0
+    """After SIGTERM new connections are still taken for so long: routers notice late that the pod ends (a kube-proxy
+    after a second or two, load balancers outside of the cluster after several)."""
     unready_lag_s: Seconds = runtime.READY_PERIOD_S * runtime.READY_FAILURES + 2.0
     """A worker that has to stop answering for a while, and is not about to end, still takes requests for so long:
     routers learn of it from the readiness probe alone."""

@@ -14,7 +14,7 @@ from phalanx_operator.build.labels import pool_of
 from phalanx_operator.handlers.cluster import Made
 from phalanx_operator.handlers.pulse import Pulse
 from phalanx_operator.handlers.settings import configure, login
-from phalanx_operator.observe.store import Ref, Store, echoes, ref_of
+from phalanx_operator.observe.store import Ref, Store, echoes, outdated, ref_of
 from phalanx_operator.reconcile.feed import Feed, Mark
 
 PLURALS: Final = ("servingpools", "studentensembles", "tenantadapters")
@@ -54,11 +54,14 @@ class Watch:
         """One of the three kinds was seen at start (None), added, modified or deleted."""
         obj = _plain(body)
         ref = ref_of(obj)
+        known = self._store.get(ref)
         self._pulse.heard(ref.kind, listed=type is None, now=self._clock())
+        if outdated(obj, known):
+            return
         if type == "DELETED":
             self.feed.remove(ref)
             return
-        echo = echoes(obj, self._store.get(ref))
+        echo = echoes(obj, known)
         self.feed.put(obj)
         if not echo:
             self.feed.mark(obj)
@@ -67,11 +70,14 @@ class Watch:
         """Something that was made for a pool, or a pod of it, was seen, changed or deleted."""
         obj = _plain(body)
         ref = ref_of(obj)
+        known = self._made.get(ref)
         self._pulse.heard(ref.kind, listed=type is None, now=self._clock())
+        if outdated(obj, known):
+            return
         if type == "DELETED":
             self._made.remove(ref)
         else:
-            echo = echoes(obj, self._made.get(ref))
+            echo = echoes(obj, known)
             self._made.put(obj)
             if echo:
                 return

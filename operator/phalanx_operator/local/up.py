@@ -14,6 +14,7 @@ from typing import Final
 
 import aiohttp
 
+from phalanx_contract.runtime import ENV_DRAIN_LAG_S
 from phalanx_operator.api.types import Key, Manifest
 from phalanx_operator.build import Versions
 from phalanx_operator.local import files
@@ -34,6 +35,8 @@ logger = logging.getLogger(__name__)
 TICK_S: Final = 1.0
 RESTART: Final = Backoff(initial_s=0.5, max_s=30.0)
 NOTES: Final = 8
+ROUTED_HERE: Final = {ENV_DRAIN_LAG_S: "1"}
+"""The only router is this process: it knows at once that a worker ends."""
 
 Show = Callable[[View], None]
 Say = Callable[[str], None]
@@ -58,9 +61,8 @@ class Up:
         self._options = options
         self._session = session
         self._show, self._say = show, say
-        self._cluster = LocalCluster(
-            ProcessRunner(options.state.pods, backoff=RESTART), claims=options.claims, tell=self._tell
-        )
+        runner = ProcessRunner(options.state.pods, backoff=RESTART, environ={**ROUTED_HERE, **os.environ})
+        self._cluster = LocalCluster(runner, claims=options.claims, tell=self._tell)
         versions = Versions(worker_image="local", failure_policy=True)
         reconciler = Reconciler(self._cluster, session=session, clock=time.time, versions=versions)
         self._loop = Loop(self._cluster, reconciler, time.time)

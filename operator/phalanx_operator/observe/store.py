@@ -129,6 +129,15 @@ def echoes(obj: Manifest, known: Manifest | None) -> bool:
     return known is not None and _told(obj) == _told(known)
 
 
+def outdated(obj: Manifest, known: Manifest | None) -> bool:
+    """Whether an object is as it was before what is known: a watch tells late of what was overwritten here meanwhile.
+
+    Versions of one kind of objects grow (KEP-5504); a server whose versions are no numbers is believed.
+    """
+    told, last = version_of(obj), version_of(known)
+    return told.isdecimal() and last.isdecimal() and int(told) < int(last)
+
+
 def _told(obj: Manifest) -> Manifest:
     meta = {key: value for key, value in obj["metadata"].items() if key not in ("resourceVersion", "managedFields")}
     return {**obj, "metadata": meta}

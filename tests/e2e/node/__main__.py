@@ -8,6 +8,7 @@ import os
 import signal
 from pathlib import Path
 
+from phalanx_contract.runtime import ENV_DRAIN_LAG_S
 from phalanx_operator.reconcile.backoff import Backoff
 from tests.binaries import REPOSITORY
 from tests.e2e.kube import Kube
@@ -32,6 +33,8 @@ async def _run(arguments: argparse.Namespace) -> None:
     environ = {key: value for key, value in os.environ.items() if key != "KUBECONFIG"}
     # Programs of the tests are found from a pod's folder, too.
     environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(REPOSITORY), environ.get("PYTHONPATH", "")]))
+    # The only routers are the tests: they know at once that a pod ends.
+    environ[ENV_DRAIN_LAG_S] = "1"
     # A crash is part of the tests: do not wait as long for the next start as a kubelet does.
     images = Images(arguments.root, backoff=Backoff(initial_s=0.5, max_s=5.0), environ=environ)
     async with Kube(arguments.kubeconfig) as kube:

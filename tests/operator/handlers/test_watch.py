@@ -92,6 +92,22 @@ async def test_an_ensemble_that_moves_marks_both_pools(watched):
     assert await watched.see(ensemble(pool="cpus"), type="MODIFIED") == {"gpus", "cpus"}
 
 
+@pytest.mark.parametrize("type", ["MODIFIED", "DELETED"])
+async def test_a_watch_that_tells_late_of_what_was_overwritten_changes_nothing(watched, type):
+    """The answer to an apply is stored before the watch tells of what was there before it."""
+    child = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "gpus", "namespace": "default"}}
+    ref = Ref("Deployment", Key("default", "gpus"))
+    watched.made.put(written(child, version="101", spec={"replicas": 5}))
+    await watched.watch.made_event(type=type, body=kopf.Body(written(child, version="99", spec={"replicas": 3})))
+    assert watched.made.get(ref)["spec"] == {"replicas": 5}
+    await watched.watch.made_event(type="DELETED", body=kopf.Body(written(child, version="102")))
+    assert watched.made.get(ref) is None
+
+    await watched.see(written(pool(), version="10", status={"of": "now"}))
+    assert await watched.see(written(pool(), version="9", status={"of": "before"}), type=type) == set()
+    assert watched.store.get(Ref("ServingPool", Key("default", "gpus")))["status"] == {"of": "now"}
+
+
 async def test_deletion_forgets_and_marks(watched):
     for obj in (pool(), ensemble(), adapter()):
         await watched.see(obj)

@@ -125,8 +125,10 @@ class Registry:
             self._put(hosted, hosted.shelf)  # wherever it lies now, it is the same
             return
         hosted.state, hosted.failure = LoadState.LOADING, None
-        hosted.leaving = bool(ensemble.alone) and hosted.shelf is not None
-        load = self._take_in_alone(hosted) if hosted.leaving else self._take_in(hosted)
+        goes = bool(ensemble.alone) and hosted.shelf is not None
+        # One that has let go of its model answers nothing until it has one, whatever the plan has become meanwhile.
+        hosted.leaving = goes or (hosted.leaving and hosted.shelf is None)
+        load = self._take_in_alone(hosted) if goes else self._take_in(hosted)
         hosted.task = asyncio.create_task(load, name=f"load {ensemble.name}")
 
     def _own(self, plan: Plan) -> Plan:
