@@ -243,6 +243,7 @@ class WorkerView:
 
     `report` is None where the worker did not answer. `problem` is `WorkersUnschedulable`, `WorkersCrashing` or
     `ImageNotPulled`, with a message, where the pod's status says so; `lasts`, that it will not pass in a moment.
+    `started` is whether its node made a container of it.
     """
 
     name: str
@@ -251,6 +252,7 @@ class WorkerView:
     problem: Reason | None = None
     message: str = ""
     lasts: bool = True
+    started: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -137,6 +137,7 @@ class Reconciler:
             pool.rollout,
             deployment=deployment,
             workers=workers,
+            deployed=deployed_of(deployment),
             wanted=replicas.state.count,
             state=memory.surge,
             now=now,

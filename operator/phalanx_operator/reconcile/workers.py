@@ -56,8 +56,8 @@ def _phase(pod: Manifest) -> str:
 
 def _view(pod: Manifest, reports: Mapping[str, WorkerStatus], *, lasts: bool) -> WorkerView:
     """`lasts` is about a pod without a node; every other problem does."""
-    name = pod["metadata"]["name"]
-    problem, message = problem_of(pod.get("status", {}))
+    name, status = pod["metadata"]["name"], pod.get("status", {})
+    problem, message = problem_of(status)
     return WorkerView(
         name=name,
         ready=is_ready(pod),
@@ -65,7 +65,12 @@ def _view(pod: Manifest, reports: Mapping[str, WorkerStatus], *, lasts: bool) ->
         problem=problem,
         message=message,
         lasts=lasts or problem is not Reason.WORKERS_UNSCHEDULABLE,
+        started=any(map(_has_run, status.get("containerStatuses") or [])),
     )
+
+
+def _has_run(container: Manifest) -> bool:
+    return bool(container.get("restartCount") or {"running", "terminated"} & (container.get("state") or {}).keys())
 
 
 def _waits_s(pod: Manifest, now: float) -> float:

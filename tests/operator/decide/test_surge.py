@@ -12,7 +12,7 @@ from phalanx_contract.conditions import Reason
 from phalanx_operator.api.parse import parse_pool
 from phalanx_operator.api.types import Rollout, Surge
 from phalanx_operator.decide.surge import WAIT_S, SurgeState, decide_surge, in_force
-from phalanx_operator.decide.types import Action, Decision, DecisionReason, WorkerView
+from phalanx_operator.decide.types import SETTLED, Action, Decision, DecisionReason, Deployed, WorkerView
 from tests.operator import objects
 
 TRIES = Rollout(surge=Surge.WHEN_IT_FITS)
@@ -23,16 +23,30 @@ FURTHER = WorkerView(name="gpus-b", ready=False)
 STUCK = WorkerView(
     name="gpus-b", ready=False, problem=Reason.WORKERS_UNSCHEDULABLE, message="Insufficient nvidia.com/gpu"
 )
+QUOTA = Deployed(refused='pods "gpus-b" is forbidden: exceeded quota: gpus, requested: 1, used: 1, limited: 1')
+POLICY = Deployed(refused='admission webhook "images" denied the request: image is not signed')
+NO_PROGRESS = Deployed(stuck='ReplicaSet "gpus-7" has timed out progressing.')
+UNMOUNTED = WorkerView(name="gpus-b", ready=False, started=False)
+BROKEN = WorkerView(name="gpus-b", ready=False, started=False, problem=Reason.IMAGE_NOT_PULLED, message="no such image")
 
 
 def decide(
     *workers: WorkerView,
     deployment: dict[str, Any] | None = ROLLING,
+    deployed: Deployed = SETTLED,
     rollout: Rollout = TRIES,
     state: SurgeState | None = None,
     now: float = 0.0,
 ) -> Decision[SurgeState]:
-    return decide_surge(rollout, deployment=deployment, workers=workers, wanted=1, state=state or SurgeState(), now=now)
+    return decide_surge(
+        rollout,
+        deployment=deployment,
+        workers=workers,
+        deployed=deployed,
+        wanted=1,
+        state=state or SurgeState(),
+        now=now,
+    )
 
 
 def test_a_further_pod_that_no_node_takes_is_given_a_minute_and_then_done_without():
@@ -47,6 +61,54 @@ def test_a_further_pod_that_no_node_takes_is_given_a_minute_and_then_done_withou
     loading = decide(FURTHER, state=late.state, now=WAIT_S + 5)
     assert loading.state == late.state, "for the rest of this rolling update"
     assert decide(FURTHER, deployment=DONE, state=late.state).state == SurgeState(), "the next begins anew"
+
+
+@pytest.mark.parametrize(
+    ("workers", "deployed", "says"),
+    [
+        ((OLD,), QUOTA, "exceeded quota: gpus, requested: 1, used: 1, limited: 1"),
+        ((), QUOTA, "exceeded quota"),
+        ((OLD, UNMOUNTED), NO_PROGRESS, "gpus-b, the further pod, does not start"),
+    ],
+)
+def test_a_further_pod_that_has_no_room_otherwise_is_done_without_after_a_minute_too(workers, deployed, says):
+    first = decide(*workers, deployed=deployed)
+    assert (first.action, first.reason) == (Action.STAY, DecisionReason.SURGE_WAITS)
+    assert says in first.message
+    early = decide(*workers, deployed=deployed, state=first.state, now=WAIT_S - 1)
+    assert early.reason is DecisionReason.SURGE_WAITS
+    late = decide(*workers, deployed=deployed, state=early.state, now=WAIT_S)
+    assert (late.action, late.reason) == (Action.LOWER, DecisionReason.SURGE_DOES_NOT_FIT)
+    assert says in late.message and "maxSurge 0 and maxUnavailable 1" in late.message
+    assert in_force(TRIES, late.state) == TRIES
+
+
+def test_a_minute_without_room_is_one_minute_whatever_the_cause():
+    waits = decide(OLD, deployed=QUOTA)
+    assert decide(OLD, STUCK, state=waits.state, now=WAIT_S).reason is DecisionReason.SURGE_DOES_NOT_FIT
+
+
+@pytest.mark.parametrize(
+    ("workers", "deployed", "reason"),
+    [
+        ((OLD, BROKEN), NO_PROGRESS, DecisionReason.SURGE_FITS),
+        ((OLD, FURTHER), NO_PROGRESS, DecisionReason.SURGE_FITS),
+        ((OLD, UNMOUNTED), SETTLED, DecisionReason.SURGE_FITS),
+        ((OLD, FURTHER), QUOTA, DecisionReason.SURGE_FITS),
+        ((OLD,), POLICY, DecisionReason.SURGE_WAITS),
+    ],
+    ids=["no image", "a slow model", "a slow image", "one came, a second did not", "a policy"],
+)
+def test_no_worker_is_taken_away_for_a_pod_that_would_not_come_then_either_nor_for_a_slow_one(
+    workers, deployed, reason
+):
+    state = SurgeState()
+    for now in (0.0, WAIT_S, 100 * WAIT_S):
+        step = decide(*workers, deployed=deployed, state=state, now=now)
+        assert (step.action, step.reason) == (Action.STAY, reason)
+        assert in_force(TRIES, step.state).max_unavailable == 0
+        state = step.state
+    assert deployed is not POLICY or "image is not signed" in step.message
 
 
 @pytest.mark.parametrize(

@@ -182,6 +182,21 @@ def test_a_worker_that_ends_again_and_again_crashes_also_while_it_runs_for_a_mom
     assert not crashes or view.message == f"restarted {restarts} times, ended last with exit code {code}"
 
 
+@pytest.mark.parametrize(
+    ("container", "started"),
+    [
+        ({"state": {"running": {}}}, True),
+        ({"state": {"terminated": {"exitCode": 0}}}, True),
+        ({"state": {"waiting": {"reason": "ContainerCreating"}}, "restartCount": 1}, True),
+        ({"state": {"waiting": {"reason": "ContainerCreating"}}, "restartCount": 0}, False),
+    ],
+)
+def test_a_worker_has_started_once_its_node_made_a_container_of_it(container, started):
+    (view,) = worker_views([pod("a", phase="Pending", containerStatuses=[container])], {}, now=0.0)
+    assert view.started is started
+    assert not worker_views([pod("a")], {}, now=0.0)[0].started
+
+
 def status(**conditions: tuple[str, str, str]) -> dict[str, Any]:
     return {
         "conditions": [

@@ -49,3 +49,17 @@ async def test_a_pool_that_tries_a_further_pod_falls_back_says_so_and_tries_agai
     rolled(scene, replicas=1, updatedReplicas=1)
     await scene.round(after_s=1.0)
     assert strategy(scene) == {"maxSurge": 1, "maxUnavailable": 0}
+
+
+async def test_a_pool_whose_quota_has_no_further_pod_falls_back_too(scene: Scene):
+    put(scene, pool(rollout={"surge": "WhenItFits"}), ensemble())
+    await scene.add_worker("w-0")
+    await scene.settle()
+    said = 'pods "gpus-7d-x" is forbidden: exceeded quota: gpus, requested: requests.nvidia.com/gpu=1'
+    refused = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": said}
+    rolled(scene, replicas=1, updatedReplicas=0, conditions=[refused])
+    await scene.round(after_s=1.0)
+    await scene.round(after_s=61.0)
+    assert strategy(scene) == {"maxSurge": 0, "maxUnavailable": 1}
+    told = scene.cluster.status("ServingPool", "gpus")["rolloutDecision"]
+    assert told["reason"] == "SurgeDoesNotFit" and said in told["message"]

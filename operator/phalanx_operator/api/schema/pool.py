@@ -139,8 +139,8 @@ def _rollout() -> Schema:
                 "Pods that may be missing meanwhile. Not 0 together with maxSurge 0.", low=0, high=1000, default=1
             ),
             "surge": string(
-                "WhenItFits: begin with one pod more and none missing; if no node takes that pod for 60 s, go on with "
-                "maxSurge and maxUnavailable. Never: these two from the start.",
+                "WhenItFits: begin with one pod more and none missing; if there is no room for that pod for 60 s, go "
+                "on with maxSurge and maxUnavailable. Never: these two from the start.",
                 enum=("Never", "WhenItFits"),
                 default="Never",
             ),
