@@ -50,8 +50,13 @@ def restore_rollout(status: Mapping[str, Any], *, planned: Artifact | None) -> R
         since=seconds_of(shown.get("since") or "") or 0.0,
         rejected=_rejected(shown.get("rejected")),
         alone=tuple(shown.get("alone") or ()),
-        waiting=candidate is not None and bool(shown.get("waiting")),
+        counted_s=_counted_s(shown) if candidate is not None else None,
     )
+
+
+def _counted_s(shown: Mapping[str, Any]) -> float | None:
+    """Of a rollout that waits; an older release did not say how much, and began to count anew."""
+    return float(shown.get("countedSeconds") or 0) if shown.get("waiting") else None
 
 
 def _stage(shown: str, candidate: Artifact | None) -> Stage:

@@ -50,8 +50,8 @@ def rollout_status(state: RolloutState, sight: Sight, canary: Canary, *, since: 
         shown["rejected"] = _artifact(why.artifact, more)
     if state.candidate is not None:
         shown |= {"candidate": _artifact(state.candidate), "warm": sight.warm, "workers": len(sight.held)}
-    if state.waiting:
-        shown["waiting"] = True
+    if state.counted_s is not None:
+        shown |= {"waiting": True, "countedSeconds": round(state.counted_s)}
     if state.alone:
         shown["alone"] = list(state.alone)
     if state.stage is Stage.CANARY:

@@ -69,11 +69,18 @@ def decide_rollout(*, policy: RolloutPolicy, sight: Sight, state: RolloutState, 
     do not fit the candidate until they have others.
     """
     timed = sight.timed and not policy.paused
-    if state.waiting and timed:
-        state = replace(state, since=now, waiting=False)
+    if state.counted_s is not None and timed:
+        state = replace(state, since=now - state.counted_s, counted_s=None)
     step = _decide(policy, sight, state, now)
-    waiting = step.state.candidate is not None and not timed
-    return replace(step, state=replace(step.state, waiting=waiting))
+    waits = step.state.candidate is not None and not timed
+    return replace(step, state=replace(step.state, counted_s=_counted_s(state, step.state, now) if waits else None))
+
+
+def _counted_s(before: RolloutState, after: RolloutState, now: float) -> float:
+    """What counted of a stage that waits. A clock that is set back takes nothing away from nothing."""
+    if before.counted_s is not None and before.since == after.since:
+        return before.counted_s
+    return max(0.0, now - after.since)
 
 
 def _decide(policy: RolloutPolicy, sight: Sight, state: RolloutState, now: float) -> _Step:

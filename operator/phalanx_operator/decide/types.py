@@ -222,9 +222,10 @@ class RolloutState:
     serving: what the plan has in the ensemble's place; None before the first.
     students: how many that has; 0 until a worker serves it.
     candidate: what may take that place.
-    since: when the stage began, or got one worker further, in the clock of `now`.
+    since: when the stage began, or got one worker further, in the clock of `now`; later by what did not count of it.
     alone: workers without room for two artifacts, which let go of what they hold first; all but the last have done so.
-    waiting: it is for others to go on (workers to come, tenants to fit, a pause to end), so no time is counted.
+    counted_s: what counted of the stage when it began to wait for others to go on (workers to come, reports, tenants to
+        fit, a pause to end); None while time counts.
     """
 
     serving: Artifact | None = None
@@ -234,7 +235,7 @@ class RolloutState:
     since: float = 0.0
     rejected: Rejected | None = None
     alone: tuple[str, ...] = ()
-    waiting: bool = False
+    counted_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -20,6 +20,7 @@ from phalanx_operator.decide.types import (
     Stage,
 )
 from tests.operator.decide.rollouts import (
+    CANARY,
     COLD,
     CORRUPT,
     MISMATCH,
@@ -105,10 +106,14 @@ def test_an_operator_that_restarts_goes_on_from_the_status(story, restart_after)
         state = decide(policy, sight, state, now=at).state
         again = decide(policy, sight, again, now=at).state
         if count == restart_after:
-            since = f"1970-01-01T00:{int(again.since) // 60:02}:{int(again.since) % 60:02}Z"
-            shown = rollout_status(again, sight, policy.canary, since=since)
-            again = restore_rollout({"rollout": shown}, planned=None)
+            again = restored(again)
         assert again == state
+
+
+def restored(state: RolloutState) -> RolloutState:
+    """What an operator that restarts makes of it."""
+    since = f"1970-01-01T00:{int(state.since) // 60:02}:{int(state.since) % 60:02}Z"
+    return restore_rollout({"rollout": rollout_status(state, Sight(), CANARY, since=since)}, planned=None)
 
 
 Do, Why, BACK = Action, DecisionReason, Action.ROLL_BACK
@@ -213,19 +218,59 @@ def test_only_what_time_may_mend_waits_for_the_deadline():
 
 
 def test_a_candidate_that_its_workers_die_of_is_given_up_however_often_they_come_back():
-    """They load what serves, report, load the candidate, and run out of memory; none of that starts the clock anew."""
-    dying = Sight(exists=True)
-    state = decide(PLAIN, seen(COLD), SERVES, now=0.0).state
-    for now in range(1, 100):
-        state = decide(PLAIN, dying if now % 3 else seen(COLD), state, now=float(now)).state
-    given_up = decide(PLAIN, dying, state, now=101.0)
+    """They load what serves, report, load the candidate, and run out of memory; none of that starts the clock anew.
+    Until the kubelet notices, one that has just died is ready and silent: that stops the clock, and no more."""
+    dying, noticed, back = seen(COLD, silent=1), Sight(exists=True), seen(COLD, COLD)
+    state, now = decide(PLAIN, back, SERVES, now=0.0).state, 0.0
+    for count in range(1, 21):
+        for sight, lasts_s in ((dying, 1.2), (noticed, 3.0), (back, 2.0)):
+            step = decide(PLAIN, sight, state, now=now + 1.0)
+            assert step.reason is not DecisionReason.CANDIDATE_STUCK, count
+            state, now = step.state, now + lasts_s
+    given_up = decide(PLAIN, back, state, now=now + 1.0)
     assert (given_up.reason, given_up.state.serving) == (DecisionReason.CANDIDATE_STUCK, OLD)
+
+
+WAITS = (seen(), seen(WARM, silent=1), unfit(1), replace(seen(), outdated="gpus-a", exists=True))
+READINGS = st.lists(st.tuples(st.sampled_from([None, *WAITS]), st.integers(1, 60)), min_size=1, max_size=40)
+"""What keeps a rollout waiting, None for nothing, and for how many seconds."""
+
+
+@given(READINGS, st.integers(0, 40))
+def test_only_the_time_in_which_nothing_is_waited_for_counts_and_all_of_that_does(readings, restart_after):
+    now, counted_s, state = 0, 0, WARMING
+    for count, (wait, lasts_s) in enumerate([*readings, (None, 0)]):
+        step = decide(PLAIN, wait or seen(WARM, COLD), state, now=float(now))
+        over = wait is None and counted_s > PLAIN.deadline_s
+        assert (step.reason is DecisionReason.CANDIDATE_STUCK) == over
+        if over:
+            return
+        state = restored(step.state) if count == restart_after else step.state
+        now, counted_s = now + lasts_s, counted_s + (lasts_s if wait is None else 0)
+
+
+@given(READINGS)
+def test_a_canary_is_judged_once_its_seconds_have_counted_whatever_it_had_to_wait_for(readings):
+    now, counted_s, state = 0, 0, ON_TRIAL
+    for wait, lasts_s in [*readings, (None, 0)]:
+        step = decide(TRIED, wait or tried(200, 195), state, now=float(now))
+        assert (step.action is Action.PROMOTE) == (wait is None and counted_s >= TRIED.canary.seconds)
+        if step.action is Action.PROMOTE:
+            return
+        state, now, counted_s = step.state, now + lasts_s, counted_s + (lasts_s if wait is None else 0)
+
+
+def test_a_rollout_that_waited_in_the_status_of_an_older_release_begins_to_count_anew():
+    shown = {"stage": "Warming", "since": "1970-01-01T00:00:00Z", "waiting": True}
+    shown |= {"serving": {"uri": OLD.uri, "digest": OLD.digest}, "candidate": {"uri": NEW.uri, "digest": NEW.digest}}
+    state = restore_rollout({"rollout": shown}, planned=None)
+    assert decide(PLAIN, seen(COLD), state, now=2000.0).state.since == 2000.0
 
 
 @pytest.mark.parametrize(
     ("policy", "sight"), [(replace(PLAIN, paused=True), seen(COLD)), (PLAIN, seen(COLD, silent=1))]
 )
 def test_no_deadline_runs_out_in_a_pause_or_while_nobody_tells(policy, sight):
-    state = decide(policy, sight, WARMING, now=1000.0).state
+    state = decide(policy, sight, replace(WARMING, since=990.0), now=1000.0).state
     after = decide(PLAIN, seen(COLD), state, now=2000.0)
-    assert (after.reason, after.state.since) == (DecisionReason.CANDIDATE_WARMING, 2000.0)
+    assert (after.reason, after.state.since) == (DecisionReason.CANDIDATE_WARMING, 1990.0)

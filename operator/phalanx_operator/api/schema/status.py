@@ -86,7 +86,7 @@ def _rollout() -> Schema:
                 "the requests. RolledBack: it was let go, and what served before goes on.",
                 enum=("Serving", "Warming", "Canary", "RolledBack"),
             ),
-            "since": {"description": "When the stage began.", **_TIME},
+            "since": {"description": "When the stage began; later by the time for which it waited.", **_TIME},
             "serving": _artifact("What serves.", {"students": integer("How many it has.", low=0, high=MAX_STUDENTS)}),
             "candidate": _artifact("What may take its place."),
             "rejected": _artifact(
@@ -107,6 +107,7 @@ def _rollout() -> Schema:
             "waiting": boolean(
                 "Others have to go on (workers to come, tenants to fit, a pause to end): no deadline runs."
             ),
+            "countedSeconds": integer("How much had counted when it began to wait.", low=0, high=_MAX_INT64),
             "comparedPercent": integer(
                 "Texts compared so far, as a share of those that are asked for, in steps of 10.", low=0, high=100
             ),
