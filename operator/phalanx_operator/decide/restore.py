@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from phalanx_contract.plan import Artifact
+from phalanx_contract.plan import Artifact, Ensemble
 from phalanx_operator.api.units import seconds_of
 from phalanx_operator.decide.types import DecisionReason, ExitsState, Rejected, RolloutState, Stage, StudentsState
 
@@ -29,14 +30,37 @@ def restore_exits(status: Mapping[str, Any], *, now: float) -> ExitsState:
     return ExitsState(digest=_digest(status), thresholds=thresholds, raised_at=now if thresholds else None)
 
 
-def restore_rollout(status: Mapping[str, Any], *, planned: Artifact | None) -> RolloutState:
+def restore_rollout(status: Mapping[str, Any], *, planned: Ensemble | None) -> RolloutState:
     """Which artifact serves, and which may take its place; `planned` is what the pool's plan has, None for nothing.
 
-    A status that says nothing of it is one of an older release, or the plan was written and the status was not. One
-    of a later release may say what this one has no word for.
+    The plan is written before the status, so where they differ it is what was decided last, and an operator died before
+    it could say so. A status that says nothing of it may be one of an older release; one of a later release may say
+    what this one has no word for.
     """
+    told = _told(status)
+    return told if planned is None else _as_planned(told, planned)
+
+
+def _as_planned(told: RolloutState, planned: Ensemble) -> RolloutState:
+    """The state that a status tells, brought up to the plan."""
+    wanted = planned.candidate.artifact if planned.candidate is not None else None
+    if told.serving is None or told.serving.digest != planned.artifact.digest:
+        promoted = told.candidate is not None and told.candidate.digest == planned.artifact.digest
+        told = RolloutState(students=int(promoted), since=told.since)
+    state = replace(told, serving=planned.artifact, alone=planned.alone)
+    if wanted == state.candidate:
+        return state
+    if wanted is None:
+        # It was let go. Or a worker of an earlier release came, and it was left out for that: both begin anew.
+        return replace(state, stage=Stage.SERVING, candidate=None, counted_s=None)
+    if state.rejected is not None and state.rejected.artifact == wanted:
+        return state  # tried again since, or the plan without it could not be written: its generation tells
+    return replace(state, stage=Stage.WARMING, candidate=wanted, rejected=None, counted_s=0.0)
+
+
+def _told(status: Mapping[str, Any]) -> RolloutState:
     shown = status.get("rollout") or {}
-    serving = _artifact(shown.get("serving")) or planned
+    serving = _artifact(shown.get("serving"))
     if serving is None:
         return RolloutState()
     candidate = _artifact(shown.get("candidate"))

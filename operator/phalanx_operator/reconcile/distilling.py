@@ -124,7 +124,7 @@ def _with_artifacts(
     plan: Plan | None,
 ) -> dict[str, StudentEnsemble]:
     """The ensembles with something to serve: the result, else what serves now. Those without are left out."""
-    served = {each.name: each.artifact for each in plan.ensembles} if plan is not None else {}
+    served = {each.name: each for each in plan.ensembles} if plan is not None else {}
     found = {}
     for name, ensemble in accepted.ensembles.items():
         if not isinstance(ensemble.source, Distill):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from phalanx_contract.plan import Artifact, Plan
@@ -35,11 +35,11 @@ def remember_rollouts(ensembles: Sequence[Manifest], planned: Plan | None, memor
     names = {obj["metadata"]["name"] for obj in ensembles}
     for gone in memory.rollouts.keys() - names:
         del memory.rollouts[gone]
-    artifacts = _artifacts(planned)
+    there = {each.name: each for each in planned.ensembles} if planned is not None else {}
     for obj in ensembles:
         name = obj["metadata"]["name"]
         if name not in memory.rollouts:
-            memory.rollouts[name] = restore_rollout(obj.get("status") or {}, planned=artifacts.get(name))
+            memory.rollouts[name] = restore_rollout(obj.get("status") or {}, planned=there.get(name))
 
 
 def proven(memory: PoolMemory) -> dict[str, Artifact]:
@@ -86,7 +86,3 @@ def as_served(ensemble: StudentEnsemble, state: RolloutState) -> StudentEnsemble
     if state.students:
         students = replace(students, min=min(students.min, state.students))
     return replace(ensemble, source=state.serving, students=students)
-
-
-def _artifacts(plan: Plan | None) -> Mapping[str, Artifact]:
-    return {each.name: each.artifact for each in plan.ensembles} if plan is not None else {}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phalanx_contract.plan import Artifact, candidate_name
+from phalanx_contract.plan import Artifact, Ensemble, candidate_name
 from phalanx_contract.revisions import PLAN_REVISION
 from phalanx_contract.worker import Comparison, EnsembleReport, LoadState, WorkerStatus
 from phalanx_operator.decide.candidate import Sight
@@ -127,10 +127,10 @@ def test_workers_are_seen_with_the_candidate_beside_or_in_its_place_and_their_co
 
 
 def test_a_status_of_an_older_release_goes_on_with_what_is_in_the_plan():
-    assert restore_rollout({}, planned=OLD) == RolloutState(serving=OLD)
+    assert restore_rollout({}, planned=Ensemble(name="mood", artifact=OLD)) == RolloutState(serving=OLD)
     assert restore_rollout({}, planned=None) == RolloutState()
     lost = {"rollout": {"stage": "Warming", "serving": {"uri": OLD.uri, "digest": OLD.digest, "students": 2}}}
-    assert restore_rollout(lost, planned=NEW) == RolloutState(serving=OLD, students=2)
+    assert restore_rollout(lost, planned=None) == RolloutState(serving=OLD, students=2)
 
 
 def test_students_are_restored_for_the_artifact_that_serves():

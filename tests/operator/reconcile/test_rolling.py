@@ -163,6 +163,23 @@ async def test_an_operator_that_dies_between_a_promotion_and_its_status_does_not
     assert status(scene)["rollout"]["stage"] == "Serving"
 
 
+async def test_an_operator_that_dies_between_a_rollback_and_its_status_does_not_go_on_with_the_trial(scene: Scene):
+    await canary(scene)
+    scene.cluster.compared = {"texts": 40, "agreeing": 20, "candidate_s": 1.0, "serving_s": 1.0}
+    scene.cluster.serve()
+    scene.cluster.refuse = {"status"}
+    with pytest.raises(ClusterError):
+        await scene.round(after_s=1.0)
+    assert (planned(scene).candidate, status(scene)["rollout"]["stage"]) == (None, "Canary")
+    scene.cluster.refuse = set()
+    scene.restart()
+    scene.cluster.serve()
+    await scene.round(after_s=1.0)
+    candidate = planned(scene).candidate
+    assert candidate is not None and candidate.share == 0.0, "it answers nothing before it is warm again"
+    assert status(scene)["rollout"]["stage"] == "Warming"
+
+
 async def test_a_canary_that_disagrees_is_rolled_back_before_its_time(scene: Scene):
     await canary(scene, texts=40, agreeing=20, candidate_s=1.0, serving_s=1.0)
     assert (planned(scene).artifact.digest, planned(scene).candidate) == (DIGEST, None)
