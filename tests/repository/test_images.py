@@ -11,7 +11,7 @@ import pytest
 from tests.binaries import REPOSITORY
 
 DOCKERFILES = sorted(path.relative_to(REPOSITORY).as_posix() for path in REPOSITORY.glob("*/Dockerfile"))
-PACKED = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
 
 
 def _sources(dockerfile: str) -> list[str]:
@@ -52,7 +52,8 @@ def test_everything_that_a_dockerfile_copies_exists_and_reaches_the_builder(dock
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES)
 def test_every_package_that_is_installed_is_copied(dockerfile: str) -> None:
-    assert {package.split("/")[0] for package in PACKED["packages"]} <= set(_sources(dockerfile))
+    packages = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert {package.split("/")[0] for package in packages} <= set(_sources(dockerfile))
 
 
 @pytest.mark.parametrize(
@@ -67,3 +68,9 @@ def test_every_package_that_is_installed_is_copied(dockerfile: str) -> None:
 )
 def test_the_context_has_the_code_and_neither_its_caches_nor_anything_else(path: str, let_in: bool) -> None:
     assert _in_context(path, _ignored()) is let_in
+
+
+def test_images_in_examples_and_pages_are_of_this_release() -> None:
+    files = [*REPOSITORY.glob("examples/*.yaml"), *REPOSITORY.glob("docs/*.md"), REPOSITORY / "README.md"]
+    tags = {tag for file in files for tag in re.findall(r"phalanx-(?:operator|worker):(\d[\d.]*\d)", file.read_text())}
+    assert tags == {PROJECT["project"]["version"]}

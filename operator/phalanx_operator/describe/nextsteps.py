@@ -27,8 +27,8 @@ CONDITIONS: Final[Mapping[str, str]] = {
     Reason.WORKERS_STARTING: "wait; else read a worker's log",
     Reason.WORKERS_UNSCHEDULABLE: "free a GPU, add nodes, or change the pool's resources, node selector or tolerations",
     Reason.WORKERS_CRASHING: "read its log: `kubectl logs POD --previous`",
-    Reason.IMAGE_NOT_PULLED: "correct `spec.worker.image`, or name a Secret in `spec.worker.imagePullSecrets`; "
-    "`kubectl describe pod` has the registry's words",
+    Reason.IMAGE_NOT_PULLED: "correct `spec.worker.image` (or, where the pool names none, the chart's `workerImage`), "
+    "or name a Secret in `spec.worker.imagePullSecrets`; `kubectl describe pod` has the registry's words",
     Reason.WORKERS_UPDATING: "wait",
     Reason.UPDATE_STUCK: "read the log of a worker that is not ready; to go back, set `spec.worker` to what it was",
     Reason.PODS_REFUSED: "do what the message asks for: a quota, or an admission policy",
