@@ -8,7 +8,7 @@ workers whose metrics are there (feed-forward). Students are dropped at once whe
             the workers), the objective missed or the workers busy for two windows while the load seemed to fit
             (feedback), by one
     lower   the most that was needed in the last five minutes is less, to that; by half at most, a minute apart
-    stay    workers that were asked for are not ready yet: what they bring has to be seen first
+    stay    workers that were asked for are not ready yet: what they bring has to be seen first (`pending.py`)
     hold    metrics are missing, stale or make no sense: what runs keeps running
 
 The gap between 0.65 and 0.8, and looking back five minutes, keep a constant load from moving workers to and fro; that a
@@ -24,6 +24,7 @@ from typing import Final
 
 from phalanx_operator.api.types import Autoscaling
 from phalanx_operator.decide.demand import share_at
+from phalanx_operator.decide.pending import Pending, pending_of
 from phalanx_operator.decide.policy import LOWER_ABOVE, ReplicasPolicy
 from phalanx_operator.decide.trust import Doubt, doubt_load, doubt_observation
 from phalanx_operator.decide.types import (
@@ -82,22 +83,32 @@ class Model:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Load:
-    """The load in workers, with all students and with the fewest; `short` says why it does not fit, if it does not."""
+    """The load in workers, with all students and with the fewest; `short` says why it does not fit, if it does not.
+
+    Of the `live` workers, `pending` ones are not ready.
+    """
 
     workers: float
     fewest: float
     short: str
     live: int
+    pending: Pending
     now: float
 
     @property
+    def present(self) -> int:
+        """Workers that the load is shared by, now or soon."""
+        return self.live - self.pending.absent
+
+    @property
     def needed(self) -> int:
-        """Workers that bring the load down to the aim; those that run, if they are within the gap."""
-        aimed = math.ceil(self.workers / AIM - 1e-9)
-        return self.live if aimed > self.live and self.workers <= UP_ABOVE * self.live else aimed
+        """Workers that bring the load down to the aim, beside absent ones; those that run, if within the gap."""
+        aimed = math.ceil(self.workers / AIM - 1e-9) + self.pending.absent
+        return self.live if aimed > self.live and self.workers <= UP_ABOVE * self.present else aimed
 
     def __str__(self) -> str:
-        return f"the load with all students is {self.workers:.1f} workers' work, {self.live} run"
+        absent = f"; {self.pending.said}" if self.pending.absent else ""
+        return f"the load with all students is {self.workers:.1f} workers' work, {self.live} run{absent}"
 
 
 def decide_replicas(
@@ -120,16 +131,14 @@ def decide_replicas(
         return by_spec
     assert live is not None
     known = [model for model in models if model.most is not None]
+    pending = pending_of(workers, live, since=state.pending_since, now=now)
     doubt = _doubt(policy, models, known, observation, now)
-    if doubt is not None:
-        return _stay(ReplicasState(), live, doubt.reason, doubt.message, action=Action.HOLD)
-    load = _load(policy, known, observation, live, now)
+    load = None if doubt else _load(policy, known, observation, live, pending, now)
     if load is None:
-        message = "the workers' capacity is not measured yet"
-        return _stay(ReplicasState(), live, DecisionReason.METRICS_MISSING, message, action=Action.HOLD)
-    pending = _pending(workers, live)
-    seen = _remembered(state, load, pending)
-    step = _up(policy, seen, load, pending) or _down(policy, seen, load, observation)
+        why = doubt or Doubt(DecisionReason.METRICS_MISSING, "the workers' capacity is not measured yet")
+        return _stay(ReplicasState(pending_since=pending.since), live, why.reason, why.message, action=Action.HOLD)
+    seen = _remembered(state, load)
+    step = _up(policy, seen, load) or _down(policy, seen, load, observation)
     return _only_recommended(step, seen, live) if policy.recommend_only else step
 
 
@@ -177,7 +186,12 @@ def _doubt(
 
 
 def _load(
-    policy: ReplicasPolicy, models: Sequence[Model], observation: Observation, live: int, now: float
+    policy: ReplicasPolicy,
+    models: Sequence[Model],
+    observation: Observation,
+    live: int,
+    pending: Pending,
+    now: float,
 ) -> _Load | None:
     shares = [
         (share_at(model.metrics, model.most or model.fewest), share_at(model.metrics, model.fewest))
@@ -190,8 +204,9 @@ def _load(
     return _Load(
         workers=workers,
         fewest=observation.workers * sum(fewest or 0.0 for _, fewest in shares),
-        short=_short(policy, models, observation, crowded=workers > AIM * live),
+        short=_short(policy, models, observation, crowded=workers > AIM * (live - pending.absent)),
         live=live,
+        pending=pending,
         now=now,
     )
 
@@ -214,24 +229,25 @@ def _short(policy: ReplicasPolicy, models: Sequence[Model], observation: Observa
     return f"the workers are busy for {busy:.0%} of the time" if busy is not None and busy > BUSY else ""
 
 
-def _remembered(state: ReplicasState, load: _Load, pending: str) -> ReplicasState:
+def _remembered(state: ReplicasState, load: _Load) -> ReplicasState:
     """The state with this reading: since when more are needed, since when all workers are short, and the latest peaks.
 
     A peak that is no higher than a later one says nothing any more, so few are kept.
     """
-    above, short = load.needed > load.live, bool(load.short) and not pending
+    above, short = load.needed > load.live, bool(load.short) and load.pending.counted_on == 0
     recent = tuple((at, count) for at, count in state.peaks if load.now - at <= DOWN_AFTER_S and count > load.needed)
     return replace(
         state,
         since=load.now if state.since is None else state.since,
         above_since=(load.now if state.above_since is None else state.above_since) if above else None,
         short_since=(load.now if state.short_since is None else state.short_since) if short else None,
+        pending_since=load.pending.since,
         peaks=(*recent, (load.now, load.needed)),
     )
 
 
-def _up(policy: ReplicasPolicy, state: ReplicasState, load: _Load, pending: str) -> _Step | None:
-    urgent = load.fewest > LOWER_ABOVE * load.live
+def _up(policy: ReplicasPolicy, state: ReplicasState, load: _Load) -> _Step | None:
+    urgent = load.fewest > LOWER_ABOVE * load.present
     corrected = load.live + 1 if _lasts(state.short_since, policy.correct_after_s, load.now) else 0
     wanted = max(load.needed, corrected)
     if wanted <= load.live:
@@ -240,24 +256,14 @@ def _up(policy: ReplicasPolicy, state: ReplicasState, load: _Load, pending: str)
     if load.live >= policy.high:
         reached = f"{message}; spec.replicas.max is {policy.high}: raise it for more"
         return _stay(state, load.live, DecisionReason.AT_MAX_REPLICAS, reached)
-    if pending:
-        return _stay(state, load.live, DecisionReason.REPLICAS_PENDING, f"{message}; {pending}")
+    if load.pending.blocks:
+        return _stay(state, load.live, DecisionReason.REPLICAS_PENDING, f"{message}; {load.pending.said}")
     if wanted == load.needed and not urgent and not _lasts(state.above_since, policy.up_after_s, load.now):
         return _stay(state, load.live, DecisionReason.COOLING_DOWN, f"{message}; whether it lasts is not seen yet")
     step = max(math.floor(load.live * UP_FACTOR), load.live + UP_LEAST)
     count = policy.clamped(min(wanted, step))
     reason = DecisionReason.OVERLOADED if wanted == load.needed else DecisionReason.CAPACITY_SHORT
     return _moved(state, load.live, count, reason, message, load.now)
-
-
-def _pending(workers: Sequence[WorkerView], live: int) -> str:
-    """What keeps the workers that were asked for from being ready; empty if all are."""
-    ready = sum(worker.ready for worker in workers)
-    if ready >= live:
-        return ""
-    troubled = [worker for worker in workers if worker.problem is not None]
-    why = f": {troubled[0].name}: {troubled[0].message}" if troubled else ""
-    return f"{live - ready} of them are not ready yet{why}"
 
 
 def _down(policy: ReplicasPolicy, state: ReplicasState, load: _Load, observation: Observation) -> _Step:
@@ -302,10 +308,14 @@ def _lasts(since: float | None, seconds: float, now: float, *, never: bool = Fal
 
 
 def _moved(state: ReplicasState, live: int, count: int, reason: DecisionReason, message: str, now: float) -> _Step:
-    """To another number. What was short has to be seen anew: the workers are not the same ones."""
+    """To another number. What was short has to be seen anew: the workers are not the same ones.
+
+    Those that were asked for now have as long to come as any.
+    """
     if count == live:
         return _stay(state, live, reason, message)
-    after = replace(state, count=count, changed_at=now, above_since=None, short_since=None)
+    pending_since = now if count > live else state.pending_since
+    after = replace(state, count=count, changed_at=now, above_since=None, short_since=None, pending_since=pending_since)
     action = Action.RAISE if count > live else Action.LOWER
     return Decision(state=after, action=action, reason=reason, message=f"{message}: from {live} to {count} workers")
 

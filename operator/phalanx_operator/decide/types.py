@@ -172,6 +172,7 @@ class ReplicasState:
     above_since: since when the load needs more workers.
     short_since: since when all workers together do not keep up, whatever the load says.
     changed_at: of the last change.
+    pending_since: since when workers are not ready, or when more were asked for last; None once all are ready.
     peaks: what was needed, with the time: falling numbers, the latest last.
     """
 
@@ -180,6 +181,7 @@ class ReplicasState:
     above_since: float | None = None
     short_since: float | None = None
     changed_at: float | None = None
+    pending_since: float | None = None
     peaks: tuple[tuple[float, int], ...] = ()
 
 

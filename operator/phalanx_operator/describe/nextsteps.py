@@ -70,8 +70,8 @@ DECISIONS: Final[Mapping[str, str]] = {
     DecisionReason.REPLICAS_PENDING: "see `Available`; the message names a pod that cannot start",
     DecisionReason.AT_MAX_REPLICAS: "raise it; until then students stay dropped",
     DecisionReason.EXITS_TOO_FEW_SAMPLES: "wait for traffic",
-    DecisionReason.SURGE_WAITS: "free a GPU or raise the quota, or wait: after 60 s it goes on without; do what the message "
-    "says where a policy refuses the pod",
+    DecisionReason.SURGE_WAITS: "free a GPU or raise the quota, or wait: after 60 s it goes on without; where a policy "
+    "refuses the pod, do what the message says",
     DecisionReason.SURGE_DOES_NOT_FIT: "none; to have none missing, add a node or raise the quota",
     DecisionReason.REPORTS_MISSING: "see `Available` of the pool; a worker that is ready has to answer the operator",
     DecisionReason.TENANTS_UNFIT: "train adapters on it and name them in the TenantAdapters, or delete these",
