@@ -17,7 +17,7 @@ import aiohttp
 from phalanx_contract.runtime import ENV_DRAIN_LAG_S
 from phalanx_operator.api.types import Key, Manifest
 from phalanx_operator.build import Versions
-from phalanx_operator.local import files
+from phalanx_operator.local import claims, files
 from phalanx_operator.local.cluster import LocalCluster
 from phalanx_operator.local.live import SHOWN, SPANS, View, adapter_view, ensemble_view, pool_view
 from phalanx_operator.local.runner import ProcessRunner
@@ -76,7 +76,8 @@ class Up:
         """Serve until `stop` is set.
 
         Raises:
-            files.FilesError: the files were wrong from the start; later faults are said, and the last good state stays.
+            files.FilesError: the files were wrong from the start, or lack a claim's folder; later faults are said, and
+                the last good state stays.
             OSError: a port is taken.
         """
         self._stamp = _stamp(self._options.paths)
@@ -118,7 +119,14 @@ class Up:
                 self._say(f"kept what was there before: {fault}")
 
     async def take(self, loaded: files.Loaded) -> None:
-        """Make the files' resources all there are. Raises OSError if a new pool's port is taken."""
+        """Make the files' resources all there are.
+
+        Raises:
+            files.FilesError: a resource names a claim that no folder stands for; nothing was changed then.
+            OSError: a new pool's port is taken.
+        """
+        if faults := claims.without_folder(loaded.objects, self._options.claims):
+            raise files.FilesError(faults)
         for skipped in loaded.skipped:
             self._say(f"skipped {skipped}: it has no meaning without a cluster")
         pools = {ref_of(obj).key for obj in loaded.objects if obj["kind"] == "ServingPool"}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from phalanx_operator.api.types import Manifest
-from phalanx_operator.local import folders, paths
+from phalanx_operator.local import claims, folders, paths
 
 Files = Mapping[str, bytes]
 
@@ -73,7 +73,7 @@ def _prepare(volume: Manifest, contents: Contents, folder: Path) -> Path:
     if "persistentVolumeClaim" in volume:
         claim = volume["persistentVolumeClaim"]["claimName"]
         if claim not in contents.claims:
-            raise VolumeError(f"volume {volume['name']}: there is no claim {claim}")
+            raise VolumeError(f"volume {volume['name']}: there is no claim {claim}; {claims.next_step(claim)}")
         return contents.claims[claim].resolve()
     if "hostPath" in volume:
         return Path(volume["hostPath"]["path"])

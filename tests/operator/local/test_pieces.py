@@ -16,7 +16,7 @@ from phalanx_operator.local.paths import rewrite
 from phalanx_operator.local.podstatus import PodStatus, pod_status
 from phalanx_operator.local.probes import Probe, Tally
 from phalanx_operator.local.rollout import Change, Member, next_change
-from phalanx_operator.local.volumes import Contents, mount
+from phalanx_operator.local.volumes import Contents, VolumeError, mount
 from tests.operator.local.pods import pod, probe
 
 MOUNTS = {"/etc/phalanx/plan": Path("/h/plan"), "/tmp": Path("/h/tmp"), "/etc": Path("/h/etc")}
@@ -78,6 +78,12 @@ def test_claims_are_links_in_the_folder_of_claims(tmp_path):
     mounts = mount(manifest, Contents(claims={"models": claim}), tmp_path / "pod")
     assert (mounts["/var/lib/phalanx/claims"] / "models" / "manifest.json").read_text() == "{}"
     assert rewrite("/var/lib/phalanx/claims/models/x", mounts) == str(claim / "x")
+
+
+def test_a_claim_without_a_folder_is_refused_with_what_to_do(tmp_path):
+    manifest = pod(volumes=[{"name": "claim-0", "persistentVolumeClaim": {"claimName": "models"}}])
+    with pytest.raises(VolumeError, match=r"there is no claim models; name the folder .*: --claim models=DIR"):
+        mount(manifest, Contents(), tmp_path)
 
 
 def test_the_command_of_the_image_becomes_the_one_of_this_machine():
