@@ -10,10 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tokenizers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from phalanx_contract.plan import Adapter
+from phalanx_grid import Tokenizer
+from phalanx_server.errors import EmptyText
+from phalanx_server.serving.tokens import TokenThreads
 from tests.server.artifacts import TEXTS, ensemble, make_plan, save_tenant
 from tests.server.conftest import Running, Shop, Start
 from tests.server.waiting import until
@@ -103,6 +107,25 @@ async def test_a_body_in_an_encoding_that_is_not_read_is_refused_by_its_name(
         async with running.client.post(PREDICT, data=b'{"inputs": "good"}', headers=headers) as response:
             assert response.status == 415
             assert encoding in (await response.json())["error"]
+
+
+@pytest.mark.parametrize("path", [PREDICT, "/v2/repository/index"])
+async def test_a_body_that_is_not_what_its_encoding_says_is_refused(shop: Shop, start: Start, path: str) -> None:
+    async with start(shop.plan()) as running:
+        headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+        async with running.client.post(path, data=b"plain", headers=headers) as response:
+            assert response.status == 400
+            assert "Content-Encoding" in (await response.json())["error"]
+
+
+async def test_a_text_that_the_tokenizer_leaves_nothing_of_is_refused_alone() -> None:
+    inner = tokenizers.Tokenizer(tokenizers.models.WordLevel({"good": 0, "?": 1}, unk_token="?"))
+    inner.normalizer = tokenizers.normalizers.Replace("_", "")
+    threads, tokenizer = TokenThreads(1), Tokenizer(inner.to_str().encode(), 8)
+    for long in ("_", "_" * 400):
+        with pytest.raises(EmptyText, match="text 1 has nothing"):
+            await threads.encode(tokenizer, ["good", long], truncate=True)
+    threads.close()
 
 
 async def test_gzip_is_read(shop: Shop, start: Start) -> None:

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from phalanx_contract.plan import Adapter, Artifact, Candidate, Cut, Ensemble, Plan, hash_plan
 from phalanx_contract.worker import Comparison, EnsembleReport
 from phalanx_grid import load_artifact, save_artifact
-from phalanx_server.answers import version
+from phalanx_server.answers import Answer, Query, Reply, version
 from phalanx_server.engine.turn import Turn
 from phalanx_server.loading.loader import Loader
-from phalanx_server.serving.agreement import AGREEING_COSINE, cosine
+from phalanx_server.serving.agreement import AGREEING_COSINE, agreeing, cosine
 from phalanx_server.serving.trial import Trial
 from tests.server.artifacts import TEXTS, Saved, make_plan, save_ensemble, save_tenant
 from tests.server.conftest import Gate, Running, Shop, Start
@@ -117,6 +117,43 @@ async def test_both_answers_to_a_request_are_compared(
     assert (alike == len(TEXTS)) == (which == "twin")
     assert found.candidate_s > 0 and found.serving_s > 0
     assert f'phalanx_candidate_texts_total{{ensemble="films",result="agrees"}} {float(alike)}' in exposition
+
+
+GOOD, BAD = (0.9, 0.1), (0.2, 0.8)
+ALONG, NEARLY, ACROSS = (1.0, 0.0), (1.0, 0.2), (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("scores", "embedding", "theirs", "alike"),
+    [
+        (True, False, (GOOD, ()), 1),
+        (True, False, (BAD, ()), 0),
+        (False, True, (BAD, NEARLY), 1),
+        (False, True, (GOOD, ACROSS), 0),
+        (True, True, (GOOD, NEARLY), 1),
+        (True, True, (GOOD, ACROSS), 0),
+        (True, True, (BAD, ALONG), 0),
+    ],
+)
+def test_what_a_request_asked_for_is_what_has_to_agree(
+    scores: bool, embedding: bool, theirs: tuple[tuple[float, ...], tuple[float, ...]], alike: int
+) -> None:
+    """A classifier's answers carry probabilities whatever was asked for."""
+
+    def reply(probabilities: tuple[float, ...], vector: tuple[float, ...]) -> Reply:
+        answer = Answer(probabilities=probabilities, embedding=vector, students=1)
+        return Reply(
+            model="films",
+            version="",
+            labels=("good", "bad"),
+            fidelity="",
+            answers=(answer,),
+            tokens=1,
+            tokenization_s=0,
+        )
+
+    query = Query(texts=("x",), scores=scores, embedding=embedding)
+    assert agreeing(query, reply((0.8, 0.2), ALONG), reply(*theirs)) == alike
 
 
 async def test_a_client_may_name_either_version_and_no_third(shop: Shop, other: Saved, start: Start) -> None:

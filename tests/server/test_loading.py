@@ -388,4 +388,6 @@ def test_the_number_format_is_the_devices_own_unless_one_is_asked_for(
 ) -> None:
     monkeypatch.setattr("phalanx_server.loading.loader.compute_dtype", lambda device: native)
     chosen = msgspec.structs.replace(settings, dtype=dtype, execution=execution)
-    assert Loader(chosen).model("films", saved.artifact).fidelity == fidelity
+    model = Loader(chosen).model("films", saved.artifact)
+    assert model.fidelity == fidelity
+    assert model.adapted_fidelity == ("bf16" if fidelity == "int8" else fidelity), "tenants' batches are not in int8"

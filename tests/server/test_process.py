@@ -107,6 +107,38 @@ async def test_a_second_signal_does_not_wait(shop: Shop, tmp_path: Path) -> None
         assert await asyncio.wait_for(process.wait(), 20) == 0
 
 
+@contextlib.asynccontextmanager
+async def stalled(url: str) -> AsyncIterator[asyncio.StreamReader]:
+    """What is answered to a request whose body stops half-way."""
+    host, _, port = url.removeprefix("http://").rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+    writer.write(head.encode() + b'{"inputs": ')
+    await writer.drain()
+    try:
+        yield reader
+    finally:
+        writer.close()
+
+
+async def test_a_body_that_stops_half_way_is_waited_for_as_long_as_a_text_and_holds_up_no_drain(
+    shop: Shop, tmp_path: Path
+) -> None:
+    options = ("--artifact", str(shop.base.path), "--set", "drain_lag_s=0.1", "--set", "request_timeout_s=1")
+    async with serve(tmp_path, *options) as (process, url), aiohttp.ClientSession() as session:
+        await until(lambda: ready(session, url))
+        async with stalled(url) as reader:
+            assert (await asyncio.wait_for(reader.readline(), 20)).split()[1] == b"408"
+    options = ("--artifact", str(shop.base.path), "--set", "drain_lag_s=0.1", "--set", "drain_s=300")
+    async with serve(tmp_path, *options) as (process, url), aiohttp.ClientSession() as session:
+        await until(lambda: ready(session, url))
+        async with stalled(url):
+            await asyncio.sleep(0.1)
+            process.send_signal(signal.SIGTERM)
+            # Less than the 30 s after which it would be given up.
+            assert await asyncio.wait_for(process.wait(), 20) == 0
+
+
 async def refusal(tmp_path: Path, *options: str, **env: str) -> tuple[int | None, str]:
     async with serve(tmp_path, *options, **env) as (process, _):
         _, errors = await process.communicate()

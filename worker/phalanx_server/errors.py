@@ -6,6 +6,7 @@ ServeError             a request that is not answered
 ├── Unauthorized       401  the tenant has an API key, and this is not it
 ├── NotFound           404  no such model, tenant or path
 ├── MethodNotAllowed   405  the path is there, not for this method
+├── SlowBody           408  the body has not arrived in time
 ├── TooLarge           413  the body is past the limit
 ├── UnsupportedMedia   415  not JSON, or in an encoding that is not read
 ├── Unprocessable      422  understood, and cannot be done
@@ -63,6 +64,12 @@ class MethodNotAllowed(ServeError):
     def __init__(self, message: str, *, allowed: Iterable[str]) -> None:
         self.allowed = tuple(sorted(allowed))
         super().__init__(message)
+
+
+class SlowBody(ServeError):
+    """The body has not arrived in time."""
+
+    status = 408
 
 
 class TooLarge(ServeError):

@@ -34,7 +34,8 @@ class Model:
     """One artifact under one name. Another artifact makes another `Model`; this one's `speed` and `offered` change.
 
     `executor` runs the grid, `returns` brings its answers home (both are the engine thread's), and `capacity` is what
-    warm-up measured. `example` are the ids of a short text, for self-checks. `agreement` and `accuracy` are the
+    warm-up measured. `fidelity` is the number format of what is multiplied, `adapted_fidelity` that of batches with
+    tenants in them. `example` are the ids of a short text, for self-checks. `agreement` and `accuracy` are the
     manifest's, by number of students.
     """
 
@@ -51,6 +52,7 @@ class Model:
     example: tuple[int, ...]
     device: str = "cpu"
     fidelity: str = "fp32"
+    adapted_fidelity: str = "fp32"
     agreement: tuple[float, ...] = ()
     accuracy: tuple[float, ...] = ()
 

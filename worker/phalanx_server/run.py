@@ -36,6 +36,10 @@ _COLLECT_EVERY: Final = 20_000
 batch, only to find requests that are still on their way; what they leave behind is freed without it."""
 
 
+_ARRIVE_S: Final = 2.0
+"""How long a worker that goes waits for bodies that are on their way: a client that stalls must not hold it up."""
+
+
 async def run(settings: Settings, *, plan: Plan | None, announce: Callable[[str], None]) -> int:
     """Serve until a signal; the exit code. `announce` gets the base URL once requests are taken."""
     _tune_interpreter()
@@ -79,9 +83,12 @@ async def drain(worker: Worker, site: web.TCPSite, hurry: asyncio.Event) -> int:
     await _unless(hurry, min(worker.settings.drain_lag_s, worker.settings.drain_s))
     worker.accepting = False
     await site.stop()
-    while worker.active and loop.time() < deadline_s and not hurry.is_set():
+    arrived_s = loop.time() + _ARRIVE_S
+    while loop.time() < deadline_s and not hurry.is_set():
+        if not (worker.active if loop.time() < arrived_s else worker.active - worker.receiving):
+            break
         await _unless(hurry, 0.02)
-    return worker.active
+    return worker.active - worker.receiving
 
 
 async def _unless(event: asyncio.Event, seconds: float) -> None:

@@ -37,7 +37,9 @@ class Worker:
         self.accepting = True
         """Whether new texts are taken."""
         self.active = 0
-        """Requests being answered."""
+        """Requests being answered, those among them that are still `receiving`."""
+        self.receiving = 0
+        """Requests whose body has not arrived yet."""
         self._tokens = TokenThreads(settings.tokenizer_threads)
         self._engine = Engine(settings, self.metrics, post=self._post)
         self.registry = Registry(settings, Loader(settings), self.metrics, publish=self._publish)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from aiohttp import web
 
 from phalanx_contract.runtime import HEADER_MODEL, HEADER_PLAN, HEADER_TENANT
 from phalanx_server.answers import Query, Reply, version
-from phalanx_server.errors import BadRequest, NotFound, TooLarge, Unavailable, UnsupportedMedia
+from phalanx_server.errors import BadRequest, NotFound, SlowBody, TooLarge, Unavailable, UnsupportedMedia
 from phalanx_server.serving.routing import Address, Target, resolve
 from phalanx_server.worker import Worker
 
@@ -37,7 +38,7 @@ async def read_body(request: web.Request) -> bytes:
     """The body of a JSON request.
 
     Raises:
-        UnsupportedMedia, TooLarge: before a byte is read, where the headers tell. BadRequest: it cannot be read.
+        UnsupportedMedia, TooLarge: before a byte is read, where the headers tell. Others as `received`.
     """
     if request.content_type != "application/json":
         sent = request.headers.get("Content-Type", "")
@@ -48,12 +49,29 @@ async def read_body(request: web.Request) -> bytes:
     most = request.app[WORKER].settings.max_body_bytes
     if (request.content_length or 0) > most:
         raise TooLarge(f"the body has {request.content_length} bytes; at most {most}")
+    return await received(request)
+
+
+async def received(request: web.Request) -> bytes:
+    """The whole body, as it was before it was encoded.
+
+    Raises:
+        TooLarge, SlowBody, BadRequest: it cannot be had.
+    """
+    worker = request.app[WORKER]
+    most, within_s = worker.settings.max_body_bytes, worker.settings.request_timeout_s
+    worker.receiving += 1
     try:
-        return await request.read()
+        async with asyncio.timeout(within_s):
+            return await request.read()
+    except TimeoutError as error:
+        raise SlowBody(f"the body has not arrived within {within_s:g} s") from error
     except web.HTTPRequestEntityTooLarge as error:
         raise TooLarge(f"the body has more than {most} bytes") from error
     except web.RequestPayloadError as error:
         raise BadRequest("the body is broken off, or not in its Content-Encoding or Transfer-Encoding") from error
+    finally:
+        worker.receiving -= 1
 
 
 def find(request: web.Request, model: str | None = None) -> Target:

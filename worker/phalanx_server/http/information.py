@@ -8,7 +8,7 @@ from aiohttp import web
 from phalanx_contract.worker import LoadState
 from phalanx_server.answers import version
 from phalanx_server.errors import BadRequest
-from phalanx_server.http.exchange import WORKER, find, plan_headers, versions, with_version
+from phalanx_server.http.exchange import WORKER, find, plan_headers, received, versions, with_version
 from phalanx_server.protocols import oip, tei
 from phalanx_server.protocols.body import decode
 
@@ -56,7 +56,7 @@ class IndexBody(msgspec.Struct, frozen=True, kw_only=True):
 
 async def repository_index(request: web.Request) -> web.Response:
     """The ensembles of the plan, and how they are. Tenants are not listed: their names are their own business."""
-    data = await request.read()
+    data = await received(request)
     body = decode(data, IndexBody, wrong_shape=BadRequest) if data.strip() else IndexBody()
     index = []
     for report in (hosted.report() for hosted in request.app[WORKER].registry.hosted.values()):

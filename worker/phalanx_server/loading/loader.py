@@ -20,7 +20,7 @@ from phalanx_grid import (
     load_artifact,
 )
 from phalanx_grid.adapters import check_fits
-from phalanx_grid.execution import Executor, check_name, make_executor
+from phalanx_grid.execution import check_name, make_executor
 from phalanx_grid.execution.threads import use_threads
 from phalanx_server.loading.cache import ArtifactCache
 from phalanx_server.loading.failure import LoadFailure, as_failure
@@ -84,7 +84,8 @@ class Loader:
             speed=Speed(capacity),
             example=example,
             device=self.device,
-            fidelity=_fidelity(loaded.grid, executor),
+            fidelity="int8" if executor.name == "int8" else _number_format(loaded.grid),
+            adapted_fidelity=_number_format(loaded.grid),
             agreement=agreement,
             accuracy=accuracy,
         )
@@ -122,10 +123,8 @@ def resolve_device(wanted: str) -> str:
     return wanted
 
 
-def _fidelity(grid: Grid, executor: Executor) -> str:
-    """The number format of the weights that are computed with."""
-    if executor.name == "int8":
-        return "int8"
+def _number_format(grid: Grid) -> str:
+    """That of the weights as they were loaded."""
     return "bf16" if grid.embeddings.word.dtype is torch.bfloat16 else "fp32"
 
 

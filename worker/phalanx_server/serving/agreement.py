@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from phalanx_server.answers import Answer, Reply
+from phalanx_server.answers import Answer, Query, Reply
 from phalanx_server.models import Model
 
 AGREEING_COSINE: Final = 0.95
@@ -18,20 +18,19 @@ def comparable(one: Model, other: Model) -> bool:
     return bool(one.labels) == bool(other.labels) and one.grid.geometry.hidden == other.grid.geometry.hidden
 
 
-def agreeing(one: Reply, other: Reply) -> int:
-    """Texts on which two replies to one query agree: the same label, or else embeddings that are close."""
+def agreeing(query: Query, one: Reply, other: Reply) -> int:
+    """Texts on which two replies to a query agree in all that it asked for: same labels, embeddings that are close."""
     return sum(
-        _agree(one.labels, mine, other.labels, its) for mine, its in zip(one.answers, other.answers, strict=True)
+        (not query.scores or _best(one.labels, mine) == _best(other.labels, its))
+        and (not query.embedding or cosine(mine.embedding, its.embedding) >= AGREEING_COSINE)
+        for mine, its in zip(one.answers, other.answers, strict=True)
     )
 
 
-def _agree(labels: tuple[str, ...], answer: Answer, other_labels: tuple[str, ...], other: Answer) -> bool:
-    if answer.probabilities and other.probabilities:
-        return _best(labels, answer) == _best(other_labels, other)
-    return cosine(answer.embedding, other.embedding) >= AGREEING_COSINE
-
-
 def _best(labels: tuple[str, ...], answer: Answer) -> str:
+    """The label; empty where there are none to choose from."""
+    if not labels:
+        return ""
     return labels[max(range(len(labels)), key=answer.probabilities.__getitem__)]
 
 

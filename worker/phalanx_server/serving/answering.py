@@ -59,7 +59,7 @@ class Answering:
             model=target.name,
             version=target.model.digest,
             labels=lease.labels,
-            fidelity=target.model.fidelity,
+            fidelity=target.model.fidelity if target.tenant is None else target.model.adapted_fidelity,
             answers=answers,
             tokens=tokens,
             tokenization_s=tokenization_s,

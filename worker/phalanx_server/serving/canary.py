@@ -106,7 +106,7 @@ class Canary:
         except ServeError:
             return  # too busy after all, or it is going away
         serving_s = time.monotonic() - start_s
-        alike = agreeing(reply, served)
+        alike = agreeing(query, reply, served)
         self._count(trial, target, texts=len(query.texts), agreeing=alike, candidate_s=candidate_s, serving_s=serving_s)
 
     def _count(

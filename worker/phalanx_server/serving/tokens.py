@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from phalanx_grid import Encoding, TextTooLong, Tokenizer
-from phalanx_server.errors import Unprocessable
+from phalanx_server.errors import EmptyText, Unprocessable
 
 CHARS_PER_TOKEN: Final = 128
 """A cheap bound before any tokenization: of a text longer than this times the token limit the rest is not looked at.
@@ -29,7 +29,7 @@ class TokenThreads:
         """Token ids of all texts of one request, in one hop at most.
 
         Raises:
-            Unprocessable: a text is too long and may not be cut.
+            Unprocessable: a text is too long and may not be cut. EmptyText: nothing is left of one.
         """
         most_chars = tokenizer.max_tokens * CHARS_PER_TOKEN
         for index, text in enumerate(texts):
@@ -41,11 +41,17 @@ class TokenThreads:
         cut = [text[:most_chars] for text in texts]
         try:
             if sum(map(len, cut)) <= INLINE_CHARS:
-                return tokenizer.encode(cut, truncate)
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, tokenizer.encode, cut, truncate)
+                encodings = tokenizer.encode(cut, truncate)
+            else:
+                loop = asyncio.get_running_loop()
+                encodings = await loop.run_in_executor(self._pool, tokenizer.encode, cut, truncate)
         except TextTooLong as error:
             raise Unprocessable(f"{error}: shorten it or set truncate") from error
+        for index, encoding in enumerate(encodings):
+            if not encoding.ids:
+                # Of a tokenizer that adds no tokens of its own.
+                raise EmptyText(f"text {index} has nothing that the model reads")
+        return encodings
 
     def close(self) -> None:
         """End the threads."""
