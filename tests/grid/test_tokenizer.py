@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import struct
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -71,3 +75,50 @@ def test_a_file_that_is_no_tokenizer_is_refused_by_name(content: bytes, tmp_path
 def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(ArtifactCorrupt, match=r"tokenizer\.json: missing"):
         Tokenizer.load(tmp_path, 10)
+
+
+CHARSMAP = struct.pack("<I", 480) + bytes(480) + b"x\0"
+"""Parses, and makes the library panic at the first character outside of ASCII."""
+
+ONLY_A_SECOND_TEXT = {
+    "type": "TemplateProcessing",
+    "single": [{"Sequence": {"id": "B", "type_id": 0}}],
+    "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+    "special_tokens": {},
+}
+UNDECLARED = ONLY_A_SECOND_TEXT | {"single": [{"SpecialToken": {"id": "[X]", "type_id": 0}}]}
+LONG_PREFIX = {
+    "type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": "###", "end_of_word_suffix": None,
+    "fuse_unk": False, "byte_fallback": False, "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": ["a b"],
+}  # fmt: skip
+
+
+def changed(**changes: Any) -> bytes:
+    return json.dumps(json.loads(TOKENIZER.source) | changes).encode()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}},
+        {"normalizer": {"type": "Precompiled", "precompiled_charsmap": "BAAAAP////8="}},
+        {"post_processor": ONLY_A_SECOND_TEXT},
+        {"post_processor": UNDECLARED},
+        {"model": LONG_PREFIX},
+        {"pre_tokenizer": {"type": "FixedLength", "length": 0}},
+        {"model": {"type": "Unigram", "unk_id": None, "vocab": [], "byte_fallback": False}},
+    ],
+    ids=["charsmap", "charsmap index", "second text", "undeclared token", "prefix", "no length", "no vocabulary"],
+)
+def test_a_file_that_parses_and_makes_the_library_panic_is_refused_by_name(changes: dict[str, Any]) -> None:
+    with pytest.raises(ArtifactCorrupt, match=r"tokenizer\.json: (not a tokenizer|no text can be encoded with it)"):
+        Tokenizer(changed(**changes), 24)
+
+
+def test_a_text_on_which_the_library_panics_fails_by_an_ordinary_error_and_hurts_no_other() -> None:
+    charsmap = base64.b64encode(CHARSMAP).decode()
+    tokenizer = Tokenizer(changed(normalizer={"type": "Precompiled", "precompiled_charsmap": charsmap}), 24)
+    for text in ("\xe9\xe9", "w0 \xe9"):
+        with pytest.raises(ArtifactCorrupt, match=r"tokenizer\.json: a text cannot be encoded with it"):
+            tokenizer.encode(["w0", text])
+        assert tokenizer.encode(["w0"])[0].ids == [2, 4, 3]

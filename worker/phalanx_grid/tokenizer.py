@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import tokenizers
 
 from phalanx_grid.errors import ArtifactCorrupt
+from phalanx_grid.panics import STOPS
 
 FILE = "tokenizer.json"
 
@@ -36,15 +38,14 @@ class Tokenizer:
     """
 
     def __init__(self, source: bytes, max_tokens: int, *, file: str = FILE) -> None:
-        self.source = source
-        try:
+        self.source, self._file = source, file
+        with self._explained("not a tokenizer"):
             self._inner = tokenizers.Tokenizer.from_str(source.decode())
-        except Exception as error:  # the library raises bare Exception
-            raise ArtifactCorrupt(f"not a tokenizer: {error}", file=file) from error
         # Files carry the padding and truncation of their training, which would apply to every call.
         self._inner.no_padding()
         self._inner.no_truncation()
-        self._specials = self._count_specials()
+        with self._explained("no text can be encoded with it; mend it, and encode a text before you save it"):
+            self._specials = self._count_specials()
         if max_tokens <= sum(self._specials):
             raise ValueError(f"max_tokens {max_tokens} leaves no room beside {sum(self._specials)} special tokens")
         self.max_tokens = max_tokens
@@ -75,9 +76,11 @@ class Tokenizer:
 
         Raises:
             TextTooLong: a text is longer and `truncate` is false.
+            ArtifactCorrupt: the tokenizer has a defect that shows with one of these texts.
         """
         limit = self.max_tokens if max_tokens is None else min(max_tokens, self.max_tokens)
-        encoded = self._inner.encode_batch([_valid(text) for text in texts])
+        with self._explained("a text cannot be encoded with it"):
+            encoded = self._inner.encode_batch([_valid(text) for text in texts])
         return [self._cut(index, encoding.ids, limit, truncate) for index, encoding in enumerate(encoded)]
 
     def _cut(self, index: int, ids: list[int], limit: int, truncate: bool) -> Encoding:
@@ -95,6 +98,16 @@ class Tokenizer:
         before = mask.index(0) if 0 in mask else len(mask)
         after = mask[::-1].index(0) if 0 in mask else 0
         return before, after
+
+    @contextlib.contextmanager
+    def _explained(self, problem: str) -> Iterator[None]:
+        """What the library makes of a malformed file: bare `Exception`, or a panic, which is not even that."""
+        try:
+            yield
+        except STOPS:
+            raise
+        except BaseException as error:
+            raise ArtifactCorrupt(f"{problem}: {error}", file=self._file) from error
 
 
 def _valid(text: str) -> str:

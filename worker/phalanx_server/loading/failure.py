@@ -22,7 +22,7 @@ class LoadFailure(Exception):
         return self.reason in TRANSIENT
 
 
-def as_failure(error: Exception) -> LoadFailure:
+def as_failure(error: BaseException) -> LoadFailure:
     """What a library or the grid raised, in the contract's words."""
     if isinstance(error, GridError):
         return LoadFailure(error.reason, str(error), field=error.field)

@@ -22,6 +22,7 @@ from phalanx_grid import (
 from phalanx_grid.adapters import check_fits
 from phalanx_grid.execution import check_name, make_executor
 from phalanx_grid.execution.threads import use_threads
+from phalanx_grid.panics import STOPS
 from phalanx_server.loading.cache import ArtifactCache
 from phalanx_server.loading.failure import LoadFailure, as_failure
 from phalanx_server.loading.room import Room, weights_bytes
@@ -101,9 +102,9 @@ class Loader:
         """Whatever goes wrong in the block is told as a LoadFailure."""
         try:
             yield
-        except LoadFailure:
+        except (LoadFailure, *STOPS):
             raise
-        except Exception as error:
+        except BaseException as error:
             if isinstance(error, ArtifactCorrupt):
                 # A copy that was whole when it was fetched has rotted on the disk: the next attempt fetches it again.
                 self._cache.discard(artifact.digest)

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
 from phalanx_contract.worker import LoadReason
-from phalanx_server.loading.failure import LoadFailure
+from phalanx_grid.panics import STOPS
+from phalanx_server.loading.failure import LoadFailure, as_failure
 
 log = logging.getLogger(__name__)
 
@@ -36,3 +37,16 @@ async def attempt(
                 return None
         await asyncio.sleep(delay_s)
     return None
+
+
+async def told(load: Callable[[], Awaitable[None]], *, what: str, on_failure: Callable[[LoadFailure], None]) -> None:
+    """Await all of a load. What nobody thought of is reported as a failure for good: nothing is left loading for ever,
+    and nobody waits for it."""
+    try:
+        await load()
+    except STOPS:
+        raise
+    except BaseException as error:
+        failure = as_failure(error)
+        log.error("%s is not loaded: %s", what, failure, exc_info=error)
+        on_failure(failure)

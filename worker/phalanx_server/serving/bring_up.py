@@ -18,7 +18,7 @@ from phalanx_server.loading.failure import LoadFailure
 from phalanx_server.loading.loader import Loader
 from phalanx_server.metrics import Metrics
 from phalanx_server.models import Model
-from phalanx_server.serving.attempts import attempt
+from phalanx_server.serving.attempts import attempt, told
 from phalanx_server.serving.hosted import Hosted, too_many_students
 from phalanx_server.serving.shelf import Shelf, Tenant
 from phalanx_server.settings import Settings
@@ -41,18 +41,9 @@ class BringUp:
 
     async def tenant(self, model: Model, tenant: Tenant) -> None:
         """Load a tenant's adapter, and put it into a slot if one is free; else it gets one with its first request."""
-        load = partial(_on, self._loading, self._loader.adapter, tenant.spec.artifact, model)
-        what, digest = f"{model.name}:{tenant.spec.name}", tenant.spec.artifact.digest
+        what, on_failure = f"{model.name}:{tenant.spec.name}", partial(self._tenant_failed, tenant)
         try:
-            weights = await attempt(
-                load, what=what, delays_s=self._delays(), on_failure=partial(self._tenant_failed, tenant)
-            )
-            if weights is not None:
-                tenant.loaded(weights, digest)
-                self._metrics.inc(names.ADAPTER_LOADS, "loaded")
-                if model.adapters.used < model.adapters.slots:
-                    with contextlib.suppress(AdapterTableFull):
-                        await _on(self._slots, model.adapters.put, digest, weights)
+            await told(partial(self._tenant, model, tenant, what, on_failure), what=what, on_failure=on_failure)
         finally:
             tenant.attempted.set()
 
@@ -75,6 +66,18 @@ class BringUp:
             shelf.close()
             raise
         return shelf
+
+    async def _tenant(self, model: Model, tenant: Tenant, what: str, on_failure: Callable[[LoadFailure], None]) -> None:
+        load = partial(_on, self._loading, self._loader.adapter, tenant.spec.artifact, model)
+        digest = tenant.spec.artifact.digest
+        weights = await attempt(load, what=what, delays_s=self._delays(), on_failure=on_failure)
+        if weights is None:
+            return
+        tenant.loaded(weights, digest)
+        self._metrics.inc(names.ADAPTER_LOADS, "loaded")
+        if model.adapters.used < model.adapters.slots:
+            with contextlib.suppress(AdapterTableFull):
+                await _on(self._slots, model.adapters.put, digest, weights)
 
     def _tenant_failed(self, tenant: Tenant, failure: LoadFailure) -> None:
         tenant.state, tenant.failure = LoadState.FAILED, failure

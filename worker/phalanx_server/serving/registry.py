@@ -8,7 +8,8 @@ place it may take; when the plan gives it that place it is there already.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -22,6 +23,7 @@ from phalanx_server.loading.loader import Loader
 from phalanx_server.metrics import Metrics
 from phalanx_server.plan.difference import difference
 from phalanx_server.serving.alone import make_room, own_part
+from phalanx_server.serving.attempts import told
 from phalanx_server.serving.bring_up import BringUp
 from phalanx_server.serving.hosted import Hosted
 from phalanx_server.serving.shelf import Shelf
@@ -128,8 +130,7 @@ class Registry:
         goes = bool(ensemble.alone) and hosted.shelf is not None
         # One that has let go of its model answers nothing until it has one, whatever the plan has become meanwhile.
         hosted.leaving = goes or (hosted.leaving and hosted.shelf is None)
-        load = self._take_in_alone(hosted) if goes else self._take_in(hosted)
-        hosted.task = asyncio.create_task(load, name=f"load {ensemble.name}")
+        hosted.task = _begin(hosted, partial(self._take_in_alone if goes else self._take_in, hosted))
 
     def _own(self, plan: Plan) -> Plan:
         """This worker's part of a plan."""
@@ -177,9 +178,8 @@ class Registry:
             return
         if trial is None:
             trial = self.trials[ensemble.name] = Trial.of(ensemble, candidate)
-            after = self.hosted[ensemble.name]
-            name = trial.hosted.spec.name
-            trial.hosted.task = asyncio.create_task(self._take_in(trial.hosted, after=after), name=f"load {name}")
+            load = partial(self._take_in, trial.hosted, after=self.hosted[ensemble.name])
+            trial.hosted.task = _begin(trial.hosted, load)
             return
         trial.share = candidate.share
         trial.hosted.want(as_ensemble(ensemble, candidate))
@@ -267,6 +267,12 @@ def _starts_anew(trial: Trial, candidate: Candidate) -> bool:
     spec, task = trial.hosted.spec, trial.hosted.task
     given_up = trial.shelf is None and task is not None and task.done()
     return candidate.artifact != spec.artifact or (given_up and candidate.cut != spec.cut)
+
+
+def _begin(hosted: Hosted, load: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+    """Load in the background; however that ends, it is told."""
+    name = hosted.spec.name
+    return asyncio.create_task(told(load, what=name, on_failure=hosted.failed), name=f"load {name}")
 
 
 def _stop(hosted: Hosted) -> None:
