@@ -29,9 +29,9 @@ def pool_of(child: Manifest) -> Key | None:
     return Key(meta.get("namespace") or "", name) if name else None
 
 
-def is_distillers(pod: Manifest) -> bool:
-    """Whether a pod distils, and is no worker."""
-    return LABEL_DISTILLS_FOR in (pod["metadata"].get("labels") or {})
+def is_distillers(obj: Manifest) -> bool:
+    """Whether a pod or a Job distils, and is not of workers."""
+    return LABEL_DISTILLS_FOR in (obj["metadata"].get("labels") or {})
 
 
 def labels(pool: ServingPool) -> dict[str, str]:

@@ -67,7 +67,7 @@ def decide_distillation(
         return _failed(Failure(job=wanted.job, message=_last_words(job, pods)), kept)
     if job.ended_at is not None:
         return _ended(wanted, job, pods, kept, now)
-    return _under_way(pods, kept, before.progress)
+    return _under_way(wanted, job, pods, kept, before.progress)
 
 
 def forbidden(decided: Distillation, reason: Reason, message: str) -> Distillation:
@@ -120,14 +120,14 @@ def _ended(wanted: Wanted, job: JobView, pods: Sequence[DistillerView], kept: Re
     return _waiting(kept, Course.DELETE, _pending("its Job is complete, but its pod is gone; it is looked at again"))
 
 
-def _under_way(pods: Sequence[DistillerView], kept: Remembered, told: Progress | None) -> Distillation:
+def _under_way(
+    wanted: Wanted, job: JobView, pods: Sequence[DistillerView], kept: Remembered, told: Progress | None
+) -> Distillation:
     failed = [pod for pod in pods if pod.words]
     again = f"; {len(failed)} tries before failed, the last: {_short(failed[-1].words)}" if failed else ""
     running = next((pod for pod in pods if pod.running), None)
     if running is None:
-        problem = next((pod.problem for pod in pods if pod.problem), "")
-        text = f"its pod waits: {problem}" if problem else "its pod is about to start"
-        return _waiting(kept, Course.LEAVE, _pending(f"{text}{again}"))
+        return _waiting(kept, Course.LEAVE, _pending(f"{_awaited(wanted, job, pods)}{again}"))
     progress = in_steps(running.progress, told)
     text = _course_of(progress) if progress is not None else f"pod {running.name} runs"
     return Distillation(
@@ -136,6 +136,18 @@ def _under_way(pods: Sequence[DistillerView], kept: Remembered, told: Progress |
         remembered=replace(kept, progress=progress),
         finding=Finding(ConditionType.DISTILLED, ConditionStatus.FALSE, Reason.DISTILLING, f"{text}{again}"),
     )
+
+
+def _awaited(wanted: Wanted, job: JobView, pods: Sequence[DistillerView]) -> str:
+    """What no pod runs for."""
+    if job.suspended:
+        resume = """-p '{"spec":{"suspend":false}}'"""
+        return (
+            f"its Job is suspended, and makes no pod until the queue that did that (such as Kueue) lets it begin, or "
+            f"somebody does: kubectl patch job {wanted.job} --type merge {resume}"
+        )
+    problem = next((pod.problem for pod in pods if pod.problem), "")
+    return f"its pod waits: {problem}" if problem else "its pod is about to start"
 
 
 def in_steps(seen: Progress | None, told: Progress | None) -> Progress | None:

@@ -37,11 +37,15 @@ class Wanted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobView:
-    """The Job. `ended_at` (s) is None while it goes on; `failure` is empty, or why it was given up."""
+    """The Job. `ended_at` (s) is None while it goes on; `failure` is empty, or why it was given up.
+
+    `suspended` is whether somebody else, a person or a queue, has it make no pods for now.
+    """
 
     failure: str = ""
     ended_at: float | None = None
     deleting: bool = False
+    suspended: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -33,7 +33,8 @@ CONDITIONS: Final[Mapping[str, str]] = {
     Reason.UPDATE_STUCK: "read the log of a worker that is not ready; to go back, set `spec.worker` to what it was",
     Reason.PODS_REFUSED: "do what the message asks for: a quota, or an admission policy",
     Reason.POOL_NOT_AVAILABLE: "see `Available` of the ServingPool that the message names",
-    Reason.JOB_PENDING: "wait; if the pod cannot be scheduled, free a GPU or change `spec.distill`",
+    Reason.JOB_PENDING: "wait; if the pod cannot be scheduled, free a GPU or change `spec.distill`; where the Job is "
+    "suspended, resume it",
     Reason.DISTILLING: "wait",
     Reason.DISTILLATION_FAILED: "change `spec.distill` as the message says, or raise `spec.distill.attempt`",
     Reason.LOADING: "wait",

@@ -99,6 +99,10 @@ class KubernetesCluster:
         owned = [] if owner is None else owned_by(found, owner["metadata"]["uid"])
         return [*owned, *self.made.belonging_to(JOB.kind, pool)]
 
+    async def jobs(self) -> list[Manifest]:
+        """From the store."""
+        return self.made.all_of(JOB.kind)
+
     async def pods(self, pool: Key) -> list[Manifest]:
         """Its workers, and the pods that distil for it."""
         return self.made.belonging_to(POD.kind, pool)

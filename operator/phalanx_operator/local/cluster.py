@@ -106,6 +106,10 @@ class LocalCluster:
         """What was applied for the pool, and its ensembles' Jobs."""
         return [*self._applied(pool), *self._jobs.of(pool)]
 
+    async def jobs(self) -> list[Manifest]:
+        """All that were begun and not deleted."""
+        return self._jobs.all()
+
     def _applied(self, pool: Key) -> list[Manifest]:
         kinds = ("ServiceAccount", "ConfigMap", "NetworkPolicy", "Deployment", "Service", "PodDisruptionBudget")
         found = [child for kind in kinds for child in self._children.all_of(kind, pool.namespace)]

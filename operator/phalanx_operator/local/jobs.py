@@ -134,9 +134,13 @@ class LocalJobs:
         if job is not None:
             await job.stop()
 
+    def all(self) -> list[Manifest]:
+        """As Kubernetes objects."""
+        return [job.job() for job in self._jobs.values()]
+
     def of(self, pool: Key) -> list[Manifest]:
         """The Jobs whose results are for a pool."""
-        return [job.job() for job in self._jobs.values() if pool_of(job.job()) == pool]
+        return [job for job in self.all() if pool_of(job) == pool]
 
     def pods_of(self, pool: Key) -> list[Manifest]:
         """Their pods."""

@@ -27,6 +27,7 @@ def job_view(job: Manifest, *, owner: str) -> JobView:
         failure=_why(failed) if failed else "",
         ended_at=_seconds(ended.get("lastTransitionTime")) if ended else None,
         deleting="deletionTimestamp" in job["metadata"] or not owned_by([job], owner),
+        suspended=bool((job.get("spec") or {}).get("suspend")),
     )
 
 

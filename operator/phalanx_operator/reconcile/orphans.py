@@ -1,4 +1,4 @@
-"""Resources that belong to no pool: they get a condition too."""
+"""Resources that belong to no pool: they get a condition too, and Jobs that nobody waits for any more are deleted."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ from phalanx_operator.decide.accept import Verdict, judge_adapters, judge_ensemb
 from phalanx_operator.decide.status import refused_status
 from phalanx_operator.observe.store import Store
 from phalanx_operator.reconcile.ports import Clock, Cluster
-from phalanx_operator.reconcile.relations import orphans
+from phalanx_operator.reconcile.relations import orphans, strays
 from phalanx_operator.reconcile.reporting import Report, publish
+from phalanx_operator.reconcile.writing import delete_all
 
 
 async def sweep(cluster: Cluster, clock: Clock) -> None:
-    """Refuse every ensemble without a pool and every adapter without a served ensemble. Raises ClusterError."""
+    """Refuse every ensemble without a pool and every adapter without a served ensemble, and delete Jobs that distil for
+    a pool which their ensemble has left. Raises ClusterError."""
     now = iso(clock())
+    left = strays(await cluster.jobs(), cluster.store)
+    await delete_all(cluster, [job for job in left if "deletionTimestamp" not in job["metadata"]])
     found = [obj for obj in orphans(cluster.store) if "deletionTimestamp" not in obj["metadata"]]
     await publish(cluster, [_report(obj, cluster.store, now) for obj in found])
 

@@ -33,6 +33,9 @@ class Cluster(Protocol):
     async def children(self, pool: Key) -> list[Manifest]:
         """What was applied for a pool: all that `build_pool` makes, and the Jobs of its ensembles."""
 
+    async def jobs(self) -> list[Manifest]:
+        """The Jobs of all ensembles, also of those whose pool is gone."""
+
     async def pods(self, pool: Key) -> list[Manifest]:
         """The pool's workers, and the pods of its ensembles' Jobs."""
 

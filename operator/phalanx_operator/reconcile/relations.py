@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from phalanx_operator.api.types import Key, Manifest
+from phalanx_operator.build.labels import is_distillers, pool_of
 from phalanx_operator.observe.store import Ref, Store, named_by, ref_of
 
 
@@ -44,6 +45,21 @@ def orphans(store: Store) -> list[Manifest]:
             if owner is None or not exists(owner, store):
                 found += store.belonging_to(kind, owner)
     return found
+
+
+def strays(jobs: Iterable[Manifest], store: Store) -> list[Manifest]:
+    """Jobs that distil for a pool which their ensemble does not name any more, or whose ensemble is gone.
+
+    The rounds of a pool find those of its own; a pool that was deleted has no rounds. A Job whose ensemble still names
+    such a pool is none of them: the pool may be made anew.
+    """
+    return [job for job in jobs if is_distillers(job) and pool_of(job) != _named_by_ensemble(job, store)]
+
+
+def _named_by_ensemble(job: Manifest, store: Store) -> Key | None:
+    name = job["metadata"]["labels"].get("app.kubernetes.io/instance", "")
+    ensemble = store.get(Ref("StudentEnsemble", Key(ref_of(job).key.namespace, name)))
+    return None if ensemble is None else named_by(ensemble)
 
 
 def _pool_exists(key: Key, store: Store) -> bool:

@@ -71,6 +71,7 @@ jobs = st.none() | st.builds(
     failure=st.sampled_from(["", "BackoffLimitExceeded"]),
     ended_at=st.none() | st.floats(0, NOW),
     deleting=st.booleans(),
+    suspended=st.booleans(),
 )
 
 
@@ -143,6 +144,17 @@ def test_what_the_cluster_refuses_is_told_in_its_words_and_tried_again():
     assert decided.course is Course.MAKE
     assert decided.finding.reason is Reason.APPLY_REFUSED
     assert "exceeded quota" in decided.finding.message
+
+
+def test_a_job_that_somebody_suspended_is_told_as_such_with_the_way_on():
+    failed = DistillerView(name="p", ended=True, words="evicted")
+    decided = decide(JobView(suspended=True), failed)
+    assert (decided.phase, decided.course, decided.finding.reason) == (Phase.WAITING, Course.LEAVE, Reason.JOB_PENDING)
+    assert "its Job is suspended" in decided.finding.message and "about to start" not in decided.finding.message
+    assert """kubectl patch job ens-1 --type merge -p '{"spec":{"suspend":false}}'""" in decided.finding.message
+    assert "the last: evicted" in decided.finding.message
+    ending = decide(JobView(suspended=True), DistillerView(name="p", running=True))
+    assert ending.phase is Phase.RUNNING, "its pod is about to be deleted, and runs until then"
 
 
 def test_a_pod_that_waits_says_for_what():

@@ -17,6 +17,7 @@ from phalanx_operator.build import distillation_job
 from phalanx_operator.build.deployment import deployment
 from phalanx_operator.build.service import service
 from phalanx_operator.handlers.cluster import PAGE, SELECTOR, KubernetesCluster
+from phalanx_operator.observe.store import Ref
 from tests.operator import objects
 
 KIND = "TenantAdapter"
@@ -84,3 +85,5 @@ async def test_the_jobs_of_a_pools_ensembles_are_its_children_and_their_pods_its
         cluster.made.put(made)
     assert [child["kind"] for child in await cluster.children(pool.meta.key)] == ["Service", "Job"]
     assert await cluster.pods(pool.meta.key) == [pod]
+    cluster.store.remove(Ref("ServingPool", pool.meta.key))
+    assert await cluster.jobs() == [job], "whether the pool exists or not"

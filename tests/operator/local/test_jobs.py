@@ -126,6 +126,7 @@ async def test_a_job_that_is_deleted_ends_with_its_process_and_is_forgotten(runn
     running.jobs.apply(sleeper)
     await running.until(lambda: any(pod["status"]["phase"] == "Running" for pod in running.jobs.pods_of(POOL)))
     running.jobs.apply(sleeper)
+    assert running.jobs.all() == running.jobs.of(POOL)
     assert len(running.jobs.of(POOL)) == 1, "what is there stays as it is"
     await running.jobs.delete(sleeper)
     assert (running.jobs.of(POOL), running.jobs.pods_of(POOL)) == ([], [])

@@ -98,6 +98,9 @@ class MemoryCluster:
         kinds = ("ServiceAccount", "ConfigMap", "NetworkPolicy", "Deployment", "Service", "PodDisruptionBudget", "Job")
         return [child for kind in kinds for child in self.live.all_of(kind, pool.namespace)]
 
+    async def jobs(self) -> list[Manifest]:
+        return self.live.all_of("Job")
+
     async def pods(self, pool: Key) -> list[Manifest]:
         return [
             *(

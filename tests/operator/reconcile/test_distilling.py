@@ -10,6 +10,8 @@ from phalanx_contract.distillation import ENV_TASK, Ending, Outcome, encode_endi
 from phalanx_operator.api.types import Key, Manifest
 from phalanx_operator.build import Versions
 from phalanx_operator.observe.store import Ref, ref_of
+from phalanx_operator.reconcile.jobs import job_view
+from phalanx_operator.reconcile.orphans import sweep
 from tests.operator.objects import DIGEST, distilled, ensemble, pool
 from tests.operator.reconcile.scene import Scene, put
 
@@ -55,9 +57,12 @@ def condition(job: Manifest, kind: str, **content: str) -> Manifest:
 
 
 def test_times_of_the_api_are_those_of_the_scenes_clock():
-    from phalanx_operator.reconcile.jobs import job_view
-
     assert job_view(condition({"metadata": {}}, "Complete"), owner="u").ended_at == 1_700_000_000.0
+
+
+@pytest.mark.parametrize(("spec", "suspended"), [({"suspend": True}, True), ({"suspend": False}, False), ({}, False)])
+def test_a_job_is_suspended_if_its_spec_says_so(spec, suspended):
+    assert job_view({"metadata": {}, "spec": spec}, owner="u").suspended is suspended
 
 
 async def serving(scene: Scene, **distill: Any) -> None:
@@ -353,3 +358,33 @@ async def test_what_served_before_a_distillation_goes_where_the_pool_allows_it_n
     await scene.settle()
     assert scene.cluster.plan.ensembles == ()
     assert scene.cluster.condition("StudentEnsemble", "tickets", "Ready")[1] == "NotDistilled"
+
+
+async def test_a_job_is_deleted_once_its_ensemble_has_left_the_deleted_pool_that_it_ran_for(scene: Scene):
+    """Else it would hold its GPU, and the place of the output, until its end."""
+    put(scene, pool(**ALLOWED), distilled())
+    await scene.round()
+    job = job_of(scene)
+    scene.cluster.store.remove(Ref("ServingPool", Key("default", "gpus")))
+    await sweep(scene.cluster, lambda: scene.now)
+    assert job_of(scene) == job, "the ensemble still names the pool, which may be made anew"
+    put(scene, pool("others", **ALLOWED), distilled(pool="others"))
+    others = {**job, "metadata": {**job["metadata"], "name": "a-users", "labels": {"app.kubernetes.io/name": "mine"}}}
+    scene.cluster.live.put(others)
+    await sweep(scene.cluster, lambda: scene.now)
+    assert scene.cluster.live.all_of("Job") == [others]
+
+
+async def test_a_job_is_deleted_with_the_ensemble_and_once(scene: Scene):
+    """The garbage collector does it, unless whoever deleted the ensemble had it leave what it owns."""
+    put(scene, pool(**ALLOWED), distilled())
+    await scene.round()
+    job = job_of(scene)
+    scene.cluster.store.remove(Ref("StudentEnsemble", Key("default", "tickets")))
+    scene.cluster.live.put({**job, "metadata": {**job["metadata"], "deletionTimestamp": "2023-11-14T22:13:20Z"}})
+    scene.cluster.writes.clear()
+    await sweep(scene.cluster, lambda: scene.now)
+    assert scene.cluster.writes == [], "it goes already"
+    scene.cluster.live.put(job)
+    await sweep(scene.cluster, lambda: scene.now)
+    assert scene.cluster.live.all_of("Job") == []
