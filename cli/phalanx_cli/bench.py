@@ -126,7 +126,7 @@ def _check_plot(path: Path) -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
-        raise LoadError("--plot needs matplotlib: pip install 'phalanx[bench]'") from error
+        raise LoadError("--plot needs matplotlib: run pip install '.[bench]' in the repository") from error
     if path.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise LoadError(f"--plot {path}: the name has to end in .png, .svg or .pdf")
 

@@ -101,7 +101,7 @@ def _check_plot() -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
-        raise SimulationError("--out needs matplotlib: pip install 'phalanx[bench]'") from error
+        raise SimulationError("--out needs matplotlib: run pip install '.[bench]' in the repository") from error
 
 
 class _Shown:

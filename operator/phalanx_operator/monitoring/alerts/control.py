@@ -169,8 +169,8 @@ ALERTS: Final = (
         severity="critical",
         summary="No replica of the Phalanx operator leads",
         description="For 2 minutes every replica of the operator has stood by, so nothing is adapted or repaired; "
-        "workers go on with their plan. Their logs say what the lease lacks: kubectl logs -A -l "
-        "app.kubernetes.io/name=phalanx-operator --prefix",
+        "workers go on with their plan. Their logs, in the release's namespace, say what the lease lacks: kubectl logs "
+        "-n phalanx-system -l app.kubernetes.io/name=phalanx-operator --prefix",
         steps=(
             "Does the API server answer? Without it no lease can be renewed, and the leader stands down by itself.",
             "403 on `leases`: the Role of the release's namespace is missing or older; upgrade the chart with "
