@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from phalanx_cli.training import data_options, leave_cleanly, merged, prepare_threads, run_options
+from phalanx_contract.limits import ADAPTER_RANK
 
 
 @click.command(context_settings={"show_default": True})
@@ -18,7 +19,11 @@ from phalanx_cli.training import data_options, leave_cleanly, merged, prepare_th
     help="The ensemble's artifact that the adapter will be served on.",
 )
 @data_options
-@click.option("--rank", type=click.IntRange(1, 256), help="Rank of each update.  [default: 8]")
+@click.option(
+    "--rank",
+    type=click.IntRange(1, 256),
+    help=f"Rank of each update; workers take {ADAPTER_RANK} at most by default.  [default: 8]",
+)
 @run_options
 def command(
     base: Path,
@@ -49,6 +54,7 @@ def command(
         from phalanx_distill.sources import find_rows
 
         parsed = parse_settings(AdaptSettings, merged(settings, {"seed": seed, "rank": rank}, settings_file))
+        _warn_of_rank(parsed.rank)
         report = adapt(
             base,
             find_rows(data, text_column=text_column, label_column=label_column),
@@ -61,3 +67,13 @@ def command(
         )
         console.print(summary(report))
         console.print(f"{out}  {report.digest}", soft_wrap=True, highlight=False)
+
+
+def _warn_of_rank(rank: int) -> None:
+    """Training takes minutes: what workers would refuse is said before it begins."""
+    if rank > ADAPTER_RANK:
+        click.echo(
+            f"Warning: workers refuse rank {rank} unless PHALANX_WORKER_ADAPTER_RANK is set to {rank} or more in "
+            f"spec.worker.env of their pool; they have room for --rank {ADAPTER_RANK}",
+            err=True,
+        )

@@ -33,6 +33,9 @@ MAX_ALONE: Final = 1_000
 MAX_ADAPTERS: Final = 20_000
 """Adapters of one ensemble in one plan."""
 
+ADAPTER_RANK: Final = 16
+"""Largest rank of an adapter that workers have room for unless they are told otherwise."""
+
 MAX_PLAN_BYTES: Final = 32 * 1024 * 1024
 """Size of a plan's JSON. A compressed document that would inflate past it is refused unread."""
 

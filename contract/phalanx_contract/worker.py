@@ -49,6 +49,8 @@ class LoadReason(enum.StrEnum):
     """The plan asks for more students than the artifact has."""
     BASE_MISMATCH = "BaseMismatch"
     """The adapter was trained on another ensemble artifact."""
+    RANK_TOO_HIGH = "RankTooHigh"
+    """The worker's slots have no room for an adapter of this rank."""
     CACHE_FULL = "CacheFull"
     """The worker's volume for artifacts has no room; tried again with back-off."""
     OUT_OF_MEMORY = "OutOfMemory"

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from demo.distil import SETTINGS
 from phalanx_cli.main import main
 from phalanx_cli.training import merged
+from phalanx_contract.limits import ADAPTER_RANK
 from phalanx_distill.config import DistillSettings, parse_settings
 from phalanx_distill.errors import SettingError
 from phalanx_distill.students import fitting
@@ -120,6 +121,16 @@ def test_distil_adapt_and_inspect_from_the_command_line(here: Path) -> None:
     wrong = call("adapt", "--base", here / "ten", *rows, "--out", here / "none")
     assert wrong.exit_code == 1
     assert "is not an ensemble" in wrong.output
+
+
+@pytest.mark.parametrize(("rank", "warned"), [(ADAPTER_RANK, False), (ADAPTER_RANK + 1, True)])
+def test_a_rank_that_workers_refuse_by_default_is_warned_of_before_anything_is_trained(
+    here: Path, rank: int, warned: bool
+) -> None:
+    rows = ["--data", here / "rows.jsonl", "--device", "cpu"]
+    result = call("adapt", "--base", here / "nowhere", *rows, "--rank", rank, "--out", here / "none")
+    assert result.exit_code == 1
+    assert ("PHALANX_WORKER_ADAPTER_RANK" in result.output) is warned
 
 
 def test_settings_come_together_from_paths_and_options() -> None:

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phalanx_grid import AdapterTable, AdapterWeights, BaseMismatch, FinalStep, Geometry, Grid, LoraAdapter
+from phalanx_grid import AdapterTable, AdapterWeights, BaseMismatch, FinalStep, Geometry, Grid, LoraAdapter, RankTooHigh
 from tests.grid.builders import batch_of, close, geometries, geometry, make_adapter, make_grid, texts
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -140,5 +140,5 @@ def test_an_adapter_for_another_shape_of_grid_is_refused(changes: dict[str, int]
 
 def test_a_rank_above_the_tables_is_refused() -> None:
     table = AdapterTable(geometry(), slots=1, rank_max=4)
-    with pytest.raises(BaseMismatch, match="rank 5, at most 4 is served"):
+    with pytest.raises(RankTooHigh, match="rank 5, this worker has room for 4"):
         table.put("sha256:a", make_adapter(geometry(), seed=0, rank=5))

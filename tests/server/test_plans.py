@@ -272,6 +272,17 @@ async def test_a_bad_adapter_fails_alone_and_says_why(shop: Shop, start: Start, 
     assert "BaseMismatch" in body["error"]
 
 
+async def test_an_adapter_of_a_higher_rank_than_the_worker_has_room_for_is_refused_by_that_name(
+    shop: Shop, start: Start
+) -> None:
+    plan = make_plan(ensemble("films", shop.base, adapters=shop.adapters("acme")))
+    async with start(plan, adapter_rank=2) as running:
+        (report,) = running.worker.status().adapters
+    assert (report.reason, report.message) == ("RankTooHigh", "the adapter has rank 4, this worker has room for 2")
+    async with start(plan, adapter_rank=4) as running:
+        assert running.worker.status().adapters == ()
+
+
 async def test_a_tenants_new_adapter_takes_over_and_a_broken_one_does_not(
     shop: Shop, start: Start, tmp_path: Path
 ) -> None:

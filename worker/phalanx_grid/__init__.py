@@ -22,6 +22,7 @@ from phalanx_grid.errors import (
     CheckpointError,
     DigestMismatch,
     GridError,
+    RankTooHigh,
 )
 from phalanx_grid.geometry import Geometry
 from phalanx_grid.grid import Grid
@@ -61,6 +62,7 @@ __all__ = [
     "LoadedArtifact",
     "LoraAdapter",
     "RampStep",
+    "RankTooHigh",
     "StudentAccuracy",
     "TextTooLong",
     "Tokenizer",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from phalanx_grid.errors import BaseMismatch
+from phalanx_grid.errors import BaseMismatch, RankTooHigh
 from phalanx_grid.geometry import Geometry
 
 TARGETS = 2
@@ -50,7 +50,8 @@ def check_fits(weights: AdapterWeights, geometry: Geometry, *, rank_max: int) ->
     """Refuse an adapter that does not belong to a grid.
 
     Raises:
-        BaseMismatch: another number of students, rows or features, or a rank above `rank_max`.
+        BaseMismatch: another number of students, rows or features.
+        RankTooHigh: a rank above `rank_max`.
     """
     adapter = {"students": weights.students, "rows": len(weights.down), "hidden": weights.hidden}
     for name, value in adapter.items():
@@ -58,4 +59,4 @@ def check_fits(weights: AdapterWeights, geometry: Geometry, *, rank_max: int) ->
         if value != expected:
             raise BaseMismatch(f"the adapter is for {name} {value}, the ensemble has {expected}: train it on this one")
     if weights.rank > rank_max:
-        raise BaseMismatch(f"the adapter has rank {weights.rank}, at most {rank_max} is served")
+        raise RankTooHigh(f"the adapter has rank {weights.rank}, this worker has room for {rank_max}")

@@ -9,6 +9,7 @@ GridError                      base; `reason` is the contract's cause, `field` t
 ├── CheckpointError            a checkpoint directory that cannot become a grid
 └── AdapterError               an adapter that cannot be used with this grid or now
     ├── BaseMismatch           trained on another grid
+    ├── RankTooHigh            larger than the slots of the table
     ├── AdapterNotLoaded       no slot holds it
     └── AdapterTableFull       every slot is in use
 """
@@ -76,6 +77,12 @@ class BaseMismatch(AdapterError):
     """The adapter was trained on another grid."""
 
     reason = LoadReason.BASE_MISMATCH
+
+
+class RankTooHigh(AdapterError):
+    """The adapter has a larger rank than every slot has room for."""
+
+    reason = LoadReason.RANK_TOO_HIGH
 
 
 class AdapterNotLoaded(AdapterError):

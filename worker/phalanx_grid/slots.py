@@ -75,7 +75,7 @@ class AdapterTable:
         If it is there already, or another thread is loading it, nothing is loaded twice.
 
         Raises:
-            BaseMismatch: the weights do not fit this table's geometry or rank.
+            BaseMismatch, RankTooHigh: the weights do not fit this table's geometry or rank.
             AdapterTableFull: every slot is in use.
         """
         check_fits(weights, self.geometry, rank_max=self.rank_max)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from phalanx_contract import runtime
+from phalanx_contract import limits, runtime
 from phalanx_contract.errors import FieldError
 
 ENV_PREFIX: Final = "PHALANX_WORKER_"
@@ -68,8 +68,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Threads that tokenize. More than the cores left by the engine only makes the tail worse."""
     adapter_slots: Annotated[int, Meta(ge=1, le=16384)] = 64
     """Adapters of each ensemble that can be on the device at once."""
-    adapter_rank: Annotated[int, Meta(ge=1, le=256)] = 16
-    """Largest rank of an adapter: every slot has room for it."""
+    adapter_rank: Annotated[int, Meta(ge=1, le=256)] = limits.ADAPTER_RANK
+    """Largest rank of an adapter: every slot has room for it. One of a higher rank is refused (RankTooHigh)."""
 
     models_bytes: Annotated[int, Meta(ge=0)] = 0
     """Most bytes of weights of all artifacts that are held at a time; 0 is no bound but the machine's. On a CPU, where

@@ -14,6 +14,11 @@ _STEPS: Final = {
     LoadReason.ARTIFACT_UNSUPPORTED: ("spec.artifact", "make an artifact that this release serves"),
     LoadReason.STUDENTS_OUT_OF_RANGE: ("spec.students.min", "ask for no more students than the artifact has"),
     LoadReason.BASE_MISMATCH: ("spec.artifact", "train the adapter on the ensemble's present artifact"),
+    LoadReason.RANK_TOO_HIGH: (
+        "spec.artifact",
+        "train it with a lower --rank of `phalanx adapt`, or set PHALANX_WORKER_ADAPTER_RANK in spec.worker.env of the "
+        "pool",
+    ),
     LoadReason.CACHE_FULL: (
         "spec.artifacts.cacheSize of the pool",
         "raise it, or free the node's disk; it is tried again, and what serves goes on",
