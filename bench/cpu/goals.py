@@ -19,7 +19,10 @@ _ENSEMBLE: Final = re.compile(r"(?P<shape>(?P<students>\d+)x\d+)_k(?P<k>\d+)_(?P
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Goal:
-    """A figure against its goal; `accuracy` is the figure of the students that it is about, None if not yet taken."""
+    """A figure against its goal; `accuracy` is the figure of the students that it is about, None if not yet taken.
+
+    `reached` is about time: whether the students are as accurate as their teacher shows in `accuracy`.
+    """
 
     cell: str
     who: str
@@ -30,8 +33,10 @@ class Goal:
 
     @property
     def verdict(self) -> str:
-        """In words."""
-        return "reached" if self.reached else "missed"
+        """In words. A goal asks for no less accuracy, so speed alone does not reach it."""
+        if not self.reached:
+            return "missed"
+        return "reached" if self.accuracy is not None else "in time alone"
 
 
 def goals(figures: Figures) -> Iterator[Goal]:

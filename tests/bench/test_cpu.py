@@ -105,10 +105,12 @@ def test_goals_judge_the_cut_of_the_deep_teacher_and_the_latency_of_all_students
     judged = {(goal.who, goal.what.partition(" ")[0]): goal for goal in goals(figures)}
     assert {key: goal.verdict for key, goal in judged.items()} == {
         ("2x4_k1_bf16", "throughput"): "missed",
-        ("2x4_k2_bf16", "latency"): "reached",
+        ("2x4_k2_bf16", "latency"): "in time alone",
     }
     assert judged["2x4_k1_bf16", "throughput"].accuracy == figure(0.5)
     assert judged["2x4_k2_bf16", "latency"].accuracy is None
+    known = figures | {"deep:t:accuracy:2x4_k2": figure(0.9)}
+    assert [goal.verdict for goal in goals(known)] == ["missed", "reached"]
 
 
 def test_what_was_distilled_takes_part_in_its_own_shape_with_its_accuracy(tmp_path: Path) -> None:
