@@ -1,4 +1,4 @@
-"""The GPUs that the node says it has, and somebody who takes them."""
+"""The GPUs that the node says it has, somebody who takes them, and a quota that lets a namespace have few."""
 
 from __future__ import annotations
 
@@ -43,3 +43,21 @@ async def taken(kube: Kube, namespace: str) -> AsyncIterator[None]:
         yield
     finally:
         await kube.delete(f"{pods}/thief", grace_s=0)
+
+
+@contextlib.asynccontextmanager
+async def rationed(kube: Kube, namespace: str, *, gpus: int) -> AsyncIterator[None]:
+    """Until the end of the block the namespace's pods have so many GPUs at most, and none is created beyond."""
+    quotas, hard = f"/api/v1/namespaces/{namespace}/resourcequotas", {f"requests.{GPU}": str(gpus)}
+    body = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "gpus"}, "spec": {"hard": hard}}
+    await kube.create(quotas, body)
+
+    async def counted() -> None:
+        if not (await kube.get(f"{quotas}/gpus"))["status"].get("used"):
+            raise NotYet("nobody has counted the GPUs that are used")
+
+    try:
+        await eventually(counted, within_s=30)
+        yield
+    finally:
+        await kube.delete(f"{quotas}/gpus", grace_s=0)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncIterator
 
 import pytest
@@ -15,7 +16,7 @@ from phalanx_load import Phase, poisson
 from tests.e2e import resources
 from tests.e2e.artifacts import TEXTS, Artifact, make_ensemble
 from tests.e2e.client import Worker
-from tests.e2e.gpus import taken
+from tests.e2e.gpus import rationed, taken
 from tests.e2e.kube import Object
 from tests.e2e.scene import Scene
 from tests.e2e.service import Service
@@ -161,6 +162,54 @@ async def test_without_a_gpu_for_one_more_the_update_goes_on_with_one_less(
     assert not before & set(service.known)
     (note,) = await told(scene, POOL, "SurgeDoesNotFit")
     assert "Insufficient nvidia.com/gpu" in note
+
+
+async def test_without_quota_for_one_more_the_update_goes_on_without(
+    scene: Scene, service: Service, artifacts: tuple[Artifact, Artifact]
+):
+    await serve(scene, artifacts[0], workers=1, rollout=SURGE)
+    (before,) = service.known
+    async with rationed(scene.kube, scene.namespace, gpus=1):
+        await change(scene)
+        assert "exceeded quota: gpus" in await fallen_back(scene)
+        async with nudged(scene):
+            await complete(scene, 1)
+    assert before not in service.known
+
+
+async def fallen_back(scene: Scene) -> str:
+    """Wait until the update goes on without a further pod; returns what is told of it."""
+
+    async def probe() -> str:
+        notes = await told(scene, POOL, "SurgeDoesNotFit")
+        if len(notes) != 1:
+            raise NotYet(str(notes))
+        return notes[0]
+
+    return await eventually(probe, within_s=120)
+
+
+@contextlib.asynccontextmanager
+async def nudged(scene: Scene) -> AsyncIterator[None]:
+    """Until the end of the block refused pods are tried again every second.
+
+    By itself the controller of ReplicaSets waits for up to 80 s by then: it doubles its wait with every refusal.
+    """
+    sets = f"/apis/apps/v1/namespaces/{scene.namespace}/replicasets"
+
+    async def nudge() -> None:
+        for number in itertools.count():
+            for each in await scene.kube.items(sets):
+                mark = {"metadata": {"annotations": {"nudge": str(number)}}}
+                await scene.kube.merge(f"{sets}/{each['metadata']['name']}", mark)
+            await asyncio.sleep(1.0)
+
+    nudging = asyncio.create_task(nudge())
+    try:
+        yield
+    finally:
+        nudging.cancel()
+        await asyncio.gather(nudging, return_exceptions=True)
 
 
 async def change(scene: Scene) -> None:

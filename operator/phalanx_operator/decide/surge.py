@@ -68,7 +68,7 @@ def _waited(rollout: Rollout, state: SurgeState, stuck: str, now: float) -> Deci
         message = f"{stuck}; it may wait {WAIT_S:g} s"
         return _step(waiting, Action.STAY, DecisionReason.SURGE_WAITS, message)
     message = (
-        f"after {WAIT_S:g} s still {stuck}: this rolling update goes on with maxSurge {rollout.max_surge} and "
+        f"{stuck}. It was given {WAIT_S:g} s: this rolling update goes on with maxSurge {rollout.max_surge} and "
         f"maxUnavailable {rollout.max_unavailable}"
     )
     return _step(replace(waiting, without=True), Action.LOWER, DecisionReason.SURGE_DOES_NOT_FIT, message)
