@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -11,9 +12,17 @@ from phalanx_distill.boost import mean_square
 from phalanx_distill.corpus import Corpus
 from phalanx_distill.evaluate import accuracy_of
 from phalanx_distill.report.document import CorpusFacts, Residual, TeacherNote
+from phalanx_distill.report.words import percent, shortened
 from phalanx_distill.run import Run
 from phalanx_distill.targets import centred
 from phalanx_distill.taught import Taught
+from phalanx_distill.teacher import label_indices, share_right
+
+
+def warn(run: Run, line: str) -> None:
+    """Say what the user should know before the result is used; the report says it again."""
+    run.report.say(f"warning: {line}")
+    run.notes.warnings.append(line)
 
 
 def note_sources(run: Run, texts: Sequence[str]) -> None:
@@ -38,6 +47,23 @@ def note_teachers(run: Run, answers: Mapping[int, Tensor], expected: Tensor) -> 
     ]
     together = torch.stack([centred(said) for said in answers.values()]).mean(0)
     run.notes.together = accuracy_of(together, expected)
+
+
+def note_ignorance(run: Run, validation: Taught) -> None:
+    """Warn of a teacher that gets no more validation rows right than a constant answer would."""
+    parts = run.prepared.parts
+    label, rows = Counter(row.label for row in parts.validation).most_common(1)[0]
+    right, constant = (
+        share_right(validation.logits, label_indices(parts.labels, parts.validation)),
+        rows / len(validation),
+    )
+    if right <= constant:
+        warn(
+            run,
+            f"the teacher gets {percent(right)} of the validation rows right, and always answering {shortened(label)} "
+            f"would get {percent(constant)}: students can learn little from it. Do the labels fit the texts? Are there "
+            "enough rows, and epochs (teacher.fit.epochs)?",
+        )
 
 
 def note_taught(run: Run, transfer: Taught, validation: Taught) -> None:

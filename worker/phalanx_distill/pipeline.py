@@ -15,8 +15,9 @@ from phalanx_distill.cost import cost
 from phalanx_distill.detail import look
 from phalanx_distill.ensemble import train_ensemble
 from phalanx_distill.evaluate import Measured, measure
+from phalanx_distill.head import head_mark, tell_head
 from phalanx_distill.lock import Waiting, locked
-from phalanx_distill.noting import note_corpus, note_taught
+from phalanx_distill.noting import note_corpus, note_ignorance, note_taught
 from phalanx_distill.output import check_output, finished, work_dir
 from phalanx_distill.packaged import pooled_texts
 from phalanx_distill.predict import each_batch, predict
@@ -85,11 +86,14 @@ def _fingerprint(sources: Sources, settings: DistillSettings, prepared: Prepared
         rows=prepared.facts.sha256,
         unlabelled=sources.unlabelled,
         dtype=str(compute.dtype),
+        **head_mark(sources.teacher, prepared.parts.labels),
     )
 
 
 def _train(run: Run, teacher: Grid, tokenizer: Tokenizer, out: Path) -> Report:
+    tell_head(run)
     transfer, validation = teach(run, teacher, tokenizer)
+    note_ignorance(run, validation)
     note_taught(run, transfer, validation)
     with run.clock.stage("students"):
         ensemble = train_ensemble(run, teacher, transfer, validation)

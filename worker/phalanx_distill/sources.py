@@ -9,15 +9,17 @@ from phalanx_distill.data import Dataset, read_rows
 from phalanx_distill.errors import DataError, WeightsError
 from phalanx_distill.packaged import ENCODERS, SETS, encoder_dir, packaged_rows
 from phalanx_distill.packaged.encoders import file_sha256
+from phalanx_grid import CheckpointHead, read_head
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """An encoder on disk: the name that reports show, its folder, and the sha256 of its weights."""
+    """An encoder on disk: the name that reports show, its folder, the sha256 of its weights, and the head it brings."""
 
     name: str
     folder: Path
     sha256: str
+    head: CheckpointHead | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ def find_checkpoint(name: str) -> Checkpoint:
     Raises:
         NotInstalledError: a packaged encoder whose package is missing.
         WeightsError: neither a known name nor a folder with safetensors weights, or weights with another hash.
+        CheckpointError: the folder's files are damaged, or beyond what a grid can express.
     """
     if name in ENCODERS:
         return Checkpoint(name=name, folder=encoder_dir(name), sha256=ENCODERS[name].sha256)
@@ -45,7 +48,7 @@ def find_checkpoint(name: str) -> Checkpoint:
     if not weights:
         raise WeightsError(f"{name}: no .safetensors file in it; pickled weights are not read, convert them first")
     digests = [file_sha256(path) for path in weights]
-    return Checkpoint(name=folder.resolve().name, folder=folder, sha256="+".join(digests))
+    return Checkpoint(name=folder.resolve().name, folder=folder, sha256="+".join(digests), head=read_head(folder))
 
 
 def find_rows(name: str, *, text_column: str = "text", label_column: str = "label") -> Dataset:

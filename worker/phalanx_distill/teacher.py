@@ -1,4 +1,4 @@
-"""Fine-tuning the teacher: the whole encoder and a fresh head on labelled rows."""
+"""Fine-tuning the teacher: the whole encoder and its head on labelled rows."""
 
 from __future__ import annotations
 
@@ -25,8 +25,14 @@ from phalanx_grid import Grid, Tokenizer
 def train_teacher(
     run: Run, grid: Grid, tokenizer: Tokenizer, *, seed: int, stages: Stages, title: str = "teacher"
 ) -> list[Epoch]:
-    """Fine-tune `grid` in place with cross-entropy; the epoch with the best validation accuracy stays."""
+    """Fine-tune `grid` in place with cross-entropy; the epoch with the best validation accuracy stays.
+
+    With no epochs it stays as it is, and so does the history: empty.
+    """
     own, compute = run.settings.teacher, run.compute
+    if not own.fit.epochs:
+        grid.requires_grad_(False)
+        return []
     train, validation = run.prepared.parts.train, run.prepared.parts.validation
     how = sized(own, len(train))
     targets = label_indices(grid.labels, train).to(compute.device)
@@ -62,7 +68,7 @@ def train_teacher(
 def sized(settings: TeacherSettings, rows: int) -> Fitting:
     """The teacher's training on so many rows: with smaller batches and more epochs where it would be too short."""
     fit = settings.fit
-    if fit.epochs * (rows // fit.batch_rows) >= settings.least_steps:
+    if not fit.epochs or fit.epochs * (rows // fit.batch_rows) >= settings.least_steps:
         return fit
     batch = max(fit.batch_rows // 2, 1)
     wanted = -(-settings.least_steps // max(rows // batch, 1))

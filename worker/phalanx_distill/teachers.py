@@ -16,6 +16,7 @@ import torch
 
 from phalanx_distill.config import DistillSettings
 from phalanx_distill.corpus import Corpus
+from phalanx_distill.head import check_head, head_mark
 from phalanx_distill.lock import locked
 from phalanx_distill.noting import note_sources, note_teachers
 from phalanx_distill.predict import predict
@@ -30,12 +31,13 @@ from phalanx_grid import Grid, Tokenizer, import_checkpoint
 
 
 def untaught(run: Run, seed: int) -> tuple[Grid, Tokenizer]:
-    """A teacher before it is fine-tuned, with a fresh head for the rows' labels.
+    """A teacher before it is fine-tuned: with its own head where that answers the rows' labels, else with a fresh one.
 
     Raises:
-        SettingError: the students' settings do not fit it.
+        SettingError: the students' settings do not fit it, or it was to teach untrained and knows nothing.
     """
     labels = run.prepared.parts.labels
+    check_head(run.settings.teacher, run.sources.teacher, labels)
     grid, tokenizer = import_checkpoint(run.sources.teacher.folder, classes=len(labels), labels=labels, seed=seed)
     check_students(run.settings.students, grid.geometry.rows)
     return grid.to(run.compute.device), tokenizer
@@ -74,7 +76,8 @@ def teach(run: Run, first: Grid, tokenizer: Tokenizer) -> tuple[Taught, Taught]:
                 )
                 if len(seeds) > 1:
                     answers[seed] = predict(grid, held_out, run.compute.exact()).logits[-1]
-        run.curves["teacher" if turn == 0 else f"teacher-{turn + 1}"] = history
+        if history:
+            run.curves["teacher" if turn == 0 else f"teacher-{turn + 1}"] = history
     if answers:
         note_teachers(run, answers, label_indices(first.labels, run.prepared.parts.test))
     return _mean([each for each, _ in heard]), _mean([each for _, each in heard])
@@ -98,6 +101,7 @@ def _fingerprint(run: Run, seed: int) -> str:
         teacher=run.sources.teacher.sha256,
         rows=run.prepared.facts.sha256,
         dtype=str(run.compute.dtype),
+        **head_mark(run.sources.teacher, run.prepared.parts.labels),
     )
 
 

@@ -9,6 +9,7 @@ from phalanx_grid.adapters import AdapterWeights
 from phalanx_grid.artifact import LoadedArtifact, load_artifact, save_artifact
 from phalanx_grid.batch import Batch
 from phalanx_grid.checkpoint import import_checkpoint
+from phalanx_grid.checkpoint_head import CheckpointHead, read_head
 from phalanx_grid.compose import cut, stack
 from phalanx_grid.errors import (
     AdapterError,
@@ -49,6 +50,7 @@ __all__ = [
     "BaseMismatch",
     "Batch",
     "CheckpointError",
+    "CheckpointHead",
     "DigestMismatch",
     "Encoding",
     "EnsembleManifest",
@@ -72,6 +74,7 @@ __all__ = [
     "import_checkpoint",
     "load_adapter",
     "load_artifact",
+    "read_head",
     "read_manifest",
     "save_adapter",
     "save_artifact",

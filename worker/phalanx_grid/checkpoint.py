@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from phalanx_grid.checkpoint_config import geometry_of, read_config, read_max_tokens, read_pooling
+from phalanx_grid.checkpoint_head import head_of
 from phalanx_grid.checkpoint_tensors import Source, read_tensors
 from phalanx_grid.errors import CheckpointError
 from phalanx_grid.families import FAMILIES, Names
@@ -32,9 +33,10 @@ def import_checkpoint(
 ) -> tuple[Grid, Tokenizer]:
     """Read a checkpoint as a K=1 grid, float32, with its tokenizer.
 
-    A sequence classifier keeps its head and labels unless `classes` asks for another number; then, and for a plain
-    encoder, the head is fresh (from `seed`). Without `pooling` the checkpoint decides: the first token for a
-    classifier, else as sentence-transformers' file says, else the mean.
+    A sequence classifier keeps its head and labels. With `labels` it keeps its head where config.json calls the outputs
+    by these names, whatever the order, and answers in theirs; otherwise, with another number of `classes`, and for a
+    plain encoder, the head is fresh (from `seed`) and without a pooler. Without `pooling` the checkpoint decides: the
+    first token where the head is kept, else as sentence-transformers' file says, else the mean.
 
     Raises:
         CheckpointError: a file or tensor is missing, damaged, or beyond what a grid can express.
@@ -47,14 +49,14 @@ def import_checkpoint(
     names = FAMILIES[cast(Family, config.model_type)]
     tensors = read_tensors(directory)
     source = Source(tensors, _prefix(tensors, config.model_type, names))
-    trained = _trained_classes(tensors, names)
-    keep_head = trained > 0 and classes in (0, trained)
-    if keep_head:
-        classes, labels = trained, labels or _fitting(config.labels, trained)
-    pooling = pooling or ("cls" if keep_head else read_pooling(directory) or "mean")
-    geometry = geometry_of(config, pooling=pooling, pooler=keep_head, classes=classes)
+    own = head_of(config, tensors)
+    order = own.order(labels) if own is not None and classes in (0, own.classes) else None
+    if own is not None and order is not None:
+        classes, labels = own.classes, labels or own.labels
+    pooling = pooling or ("cls" if order is not None else read_pooling(directory) or "mean")
+    geometry = geometry_of(config, pooling=pooling, pooler=order is not None, classes=classes or len(labels))
     state = _encoder_state(source, geometry, names)
-    state |= _head_state(tensors, source, geometry, names) if keep_head else _fresh_head(geometry, seed)
+    state |= _fresh_head(geometry, seed) if order is None else _head_state(tensors, source, geometry, names, order)
     grid = Grid(geometry, labels)
     grid.load_state_dict({**state, "weights": torch.ones(1, 1)}, assign=True)
     return grid, Tokenizer.load(directory, read_max_tokens(directory, geometry))
@@ -63,16 +65,6 @@ def import_checkpoint(
 def _prefix(tensors: dict[str, Tensor], family: str, names: Names) -> str:
     """Classifiers keep the encoder below its family's name."""
     return "" if names.word + ".weight" in tensors else f"{family}."
-
-
-def _trained_classes(tensors: dict[str, Tensor], names: Names) -> int:
-    """The size of the classifier that the checkpoint brings, or 0."""
-    head = tensors.get(names.head + ".weight")
-    return 0 if head is None else head.shape[0]
-
-
-def _fitting(labels: tuple[str, ...], classes: int) -> tuple[str, ...]:
-    return labels if len(set(labels)) == classes else ()
 
 
 def _encoder_state(source: Source, geometry: Geometry, names: Names) -> dict[str, Tensor]:
@@ -112,14 +104,17 @@ def _row_state(source: Source, geometry: Geometry, names: Names, row: int) -> di
     return state
 
 
-def _head_state(tensors: dict[str, Tensor], source: Source, geometry: Geometry, names: Names) -> dict[str, Tensor]:
-    H, C, bare = geometry.hidden, geometry.classes, Source(tensors, "")
+def _head_state(
+    tensors: dict[str, Tensor], source: Source, geometry: Geometry, names: Names, order: Sequence[int]
+) -> dict[str, Tensor]:
+    """The pooler as it is, and the head's outputs in this order."""
+    H, C, bare, outputs = geometry.hidden, geometry.classes, Source(tensors, ""), torch.tensor(order)
     pooler = source if names.pooler_prefixed else bare
     return {
         "readout.pooler.weight": pooler.take(f"{names.pooler}.weight", H, H).unsqueeze(0),
         "readout.pooler.bias": pooler.take(f"{names.pooler}.bias", H).unsqueeze(0),
-        "readout.head.weight": bare.take(f"{names.head}.weight", C, H).unsqueeze(0),
-        "readout.head.bias": bare.take(f"{names.head}.bias", C).unsqueeze(0),
+        "readout.head.weight": bare.take(f"{names.head}.weight", C, H)[outputs].unsqueeze(0),
+        "readout.head.bias": bare.take(f"{names.head}.bias", C)[outputs].unsqueeze(0),
     }
 
 

@@ -36,12 +36,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     is_decoder: bool = False
     relative_attention_num_buckets: int = 32
     auto_map: dict[str, object] | None = None
-    id2label: dict[str, str] = {}
+    id2label: dict[str, str | int] = {}
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Label names in the order of their ids."""
-        return tuple(self.id2label[key] for key in sorted(self.id2label, key=int))
+        """Label names in the order of their ids; empty unless these are 0, 1, 2 and so on."""
+        ids = [str(output) for output in range(len(self.id2label))]
+        return tuple(str(self.id2label[key]) for key in ids) if set(ids) == self.id2label.keys() else ()
 
 
 class _Pooling(msgspec.Struct, frozen=True):

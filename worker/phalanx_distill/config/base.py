@@ -36,3 +36,11 @@ class Fitting(Settings, frozen=True, kw_only=True):
     """Decoupled decay of matrices; biases and layer norms are spared."""
     clip: Annotated[float, Meta(gt=0.0)] = 1.0
     """Largest gradient norm: longer gradients are shortened to it."""
+
+
+class TeacherFitting(Fitting, frozen=True, kw_only=True):
+    """The same, or none at all."""
+
+    epochs: Annotated[int, Meta(ge=0, le=1000)] = 3
+    """Passes over the rows. The epoch with the best validation score is kept, whichever it is. 0 takes the
+    teacher as it is, whose own head has to answer the rows' labels."""

@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from phalanx_distill.config import DistillSettings
+from phalanx_distill.config.base import Settings
 
 _BLOCK: Final = re.compile(r"(<!-- settings -->\n).*?(<!-- /settings -->)", re.DOTALL)
 
@@ -44,7 +45,15 @@ def written(page: str) -> str:
 
 
 def _texts(kind: type[msgspec.Struct]) -> dict[str, str]:
-    """The string below each field of a class, on one line."""
+    """The string below each field of a class or of those that it extends, on one line."""
+    found = dict[str, str]()
+    for above in reversed(kind.__mro__):
+        if issubclass(above, Settings):
+            found |= _own_texts(above)
+    return found
+
+
+def _own_texts(kind: type[Settings]) -> dict[str, str]:
     (body,) = [node for node in ast.parse(inspect.getsource(kind)).body if isinstance(node, ast.ClassDef)]
     found, last = dict[str, str](), ""
     for node in body.body:

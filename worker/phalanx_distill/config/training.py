@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from phalanx_distill.config.base import Count, Dropout, Fitting, Fraction, Settings, Share, Tokens
+from phalanx_distill.config.base import Count, Dropout, Fitting, Fraction, Settings, Share, TeacherFitting, Tokens
 
 Source = Literal["trec6", "movie", "amazon", "tweets", "nyt", "sms", "tweet-sentiment", "dialogue", "sets", "all"]
 """Packaged text. `sets` are the texts of all labelled sets, `dialogue` lines of films, `all` is both."""
@@ -22,12 +22,12 @@ class SplitSettings(Settings, frozen=True, kw_only=True):
 
 
 class TeacherSettings(Settings, frozen=True, kw_only=True):
-    """Fine-tuning of the whole encoder and a new head on labelled rows."""
+    """Fine-tuning of the whole encoder and its head on labelled rows."""
 
     count: Annotated[int, Meta(ge=1, le=16)] = 1
     """Teachers that are fine-tuned, each with a seed of its own. Students learn the mean of their logits; they are cut
     from the first and measured against it."""
-    fit: Fitting = Fitting(epochs=3, batch_rows=32, learning_rate=1e-4)
+    fit: TeacherFitting = TeacherFitting(epochs=3, batch_rows=32, learning_rate=1e-4)
     least_steps: Annotated[int, Meta(ge=0, le=1_000_000)] = 1_200
     """Where `fit` makes fewer updates, batches are halved and epochs added: few rows leave a teacher undertrained, and
     students can be no better. 0 takes `fit` as it is."""

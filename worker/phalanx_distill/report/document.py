@@ -74,9 +74,11 @@ class Notes(msgspec.Struct, kw_only=True):
     `accuracy_budget` is the share by which the ensemble may be less accurate than the teacher. `transfer_sources` are
     transfer texts by where they come from. `prefix_weights[k-1]` is what each of the first k students counts.
     `teachers` are those whose mean students learned, if more than one, and `together` is the accuracy of that mean.
+    `warnings` are sentences that the run printed, too.
     """
 
     accuracy_budget: float | None = None
+    warnings: list[str] = []
     candidates: list[Candidate] = []
     corpora: list[CorpusFacts] = []
     transfer_sources: dict[str, int] = {}

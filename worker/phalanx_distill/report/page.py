@@ -42,6 +42,7 @@ def render(report: Report, texts: Mapping[int, str] = NO_TEXTS) -> str:
             tone=TONES[found.standing],
             tiles=tiles(report),
             costs=costs_of_k(report),
+            warnings=report.notes.warnings,
             sections=sections(report, texts),
         )
     )

@@ -11,7 +11,7 @@ from phalanx_grid import Accuracy
 
 
 def summary(report: Report) -> RenderableType:
-    """Accuracy for the teacher and every number of students, and a line on the data."""
+    """Accuracy for the teacher and every number of students, a line on the data, and what the run warned of."""
     data = report.data
     line = (
         f"{data.name}: {data.train} training, {data.validation} validation, {data.test} test rows"
@@ -22,6 +22,7 @@ def summary(report: Report) -> RenderableType:
     parts: list[RenderableType] = [Text(line, style="dim"), table]
     if report.measured.ramps:
         parts.append(_ramps(report))
+    parts += [Text(f"warning: {line}", style="yellow") for line in report.notes.warnings]
     return Group(*parts)
 
 
