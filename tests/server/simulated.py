@@ -6,7 +6,7 @@ import itertools
 import math
 import random
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from phalanx_server.batching.arrivals import Arrivals
@@ -54,6 +54,23 @@ class Answer:
     students: int
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one client sends at once: tokens of each text."""
+
+    at_s: float
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One text that waits, and the most tokens a second that may have been arriving before its request."""
+
+    at_s: float
+    tokens: int
+    before: float
+
+
 @dataclass(slots=True)
 class Worker:
     """One ensemble alone on a device. `answers`, and `steps` (end of a batch, students), are complete after `run`."""
@@ -68,34 +85,48 @@ class Worker:
     def run(self, phases: Sequence[Phase]) -> None:
         """All phases, until everything is answered."""
         chance = random.Random(self.seed)
+        due = [Request(at_s, (tokens,)) for at_s, tokens in self._due(phases, chance)]
+        self.serve(due, slowdown=lambda now_s: _slowdown(phases, now_s), chance=chance)
+
+    def serve(
+        self,
+        requests: Sequence[Request],
+        *,
+        slowdown: Callable[[float], float] = lambda now_s: 1.0,
+        chance: random.Random | None = None,
+    ) -> None:
+        """All requests, in the order of their times, until everything is answered."""
+        chance = chance or random.Random(self.seed)
         truth = believed = self.device.capacity()
         arrivals, state, now_s = Arrivals(), None, 0.0
-        due, waiting = deque(self._due(phases, chance)), deque[tuple[float, int]]()
+        due, waiting = deque(requests), deque[Text]()
         bounds = Bounds(floor=self.floor, ceiling=self.device.students)
         while due or waiting:
             if not waiting:
-                now_s = max(now_s, due[0][0])
-            while due and due[0][0] <= now_s:
-                at_s, tokens = due.popleft()
-                arrivals = arrivals.counted(texts=1, tokens=tokens, now_s=at_s)
-                waiting.append((at_s, tokens))
-            demand = Demand(tokens=sum(tokens for _, tokens in waiting), offered=arrivals.rate(now_s))
+                now_s = max(now_s, due[0].at_s)
+            while due and due[0].at_s <= now_s:
+                request = due.popleft()
+                before = arrivals.rate(request.at_s).high
+                tokens, texts = sum(request.tokens), len(request.tokens)
+                arrivals = arrivals.counted(texts=texts, tokens=tokens, now_s=request.at_s)
+                waiting += [Text(request.at_s, each, before) for each in request.tokens]
+            demand = Demand(
+                tokens=sum(text.tokens for text in waiting), offered=arrivals.rate(now_s), before=waiting[0].before
+            )
             state = pick_students(state, demand, bounds, capacity=believed, policy=self.policy, now_s=now_s)
             batch = self._take(waiting, believed, state)
-            tokens = sum(tokens for _, tokens in batch)
+            tokens = sum(text.tokens for text in batch)
             noise = math.exp(chance.gauss(0, self.device.noise))
-            seconds = truth.seconds(students=state.students, tokens=tokens) * noise * _slowdown(phases, now_s)
+            seconds = truth.seconds(students=state.students, tokens=tokens) * noise * slowdown(now_s)
             believed = believed.observe(students=state.students, tokens=tokens, seconds=seconds)
             now_s += seconds
             self.steps.append((now_s, state.students))
-            self.answers += [Answer(at_s, now_s - at_s, state.students) for at_s, _ in batch]
+            self.answers += [Answer(text.at_s, now_s - text.at_s, state.students) for text in batch]
 
-    def _take(
-        self, waiting: deque[tuple[float, int]], capacity: Capacity, state: BurstState
-    ) -> list[tuple[float, int]]:
+    def _take(self, waiting: deque[Text], capacity: Capacity, state: BurstState) -> list[Text]:
         room = capacity.tokens_within(students=state.students, seconds=self.policy.batch_s)
         batch = [waiting.popleft()]
-        while waiting and len(batch) < 64 and sum(tokens for _, tokens in batch) + waiting[0][1] <= room:
+        while waiting and len(batch) < 64 and sum(text.tokens for text in batch) + waiting[0].tokens <= room:
             batch.append(waiting.popleft())
         return batch
 

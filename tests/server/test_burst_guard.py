@@ -18,7 +18,10 @@ costs = st.builds(Cost, fixed_s=st.floats(1e-6, 0.1), tokens_per_s=st.floats(10,
 capacities = st.builds(Capacity, st.lists(costs, min_size=1, max_size=8).map(tuple), st.integers(64, 4096))
 between = st.tuples(st.floats(0, 1e6), st.floats(0, 1e6)).map(lambda pair: Between(min(pair), max(pair)))
 loads = st.tuples(st.floats(0, 2), st.floats(0, 2)).map(lambda pair: Between(min(pair), max(pair)))
-demands = st.builds(Demand, tokens=st.integers(1, 10**6), offered=between, others_s=st.floats(0, 10), others_load=loads)
+demands = st.builds(
+    Demand, tokens=st.integers(1, 10**6), offered=between, before=st.floats(0, 1e6), others_s=st.floats(0, 10),
+    others_load=loads, others_before=st.floats(0, 2),
+)  # fmt: skip
 policies = st.builds(
     BurstPolicy,
     objective_s=st.floats(0.001, 10),
@@ -61,8 +64,10 @@ def test_a_larger_demand_never_gets_more_students(
     larger = Demand(
         tokens=demand.tokens + more.tokens,
         offered=demand.offered + more.offered,
+        before=demand.before + more.before,
         others_s=demand.others_s + more.others_s,
         others_load=demand.others_load + more.others_load,
+        others_before=demand.others_before + more.others_before,
     )
     few = pick_students(state, larger, bound, capacity=capacity, policy=policy, now_s=now_s)
     many = pick_students(state, demand, bound, capacity=capacity, policy=policy, now_s=now_s)
@@ -132,6 +137,27 @@ def test_what_others_need_of_the_device_counts() -> None:
         demand = Demand(tokens=1, offered=sure(1000), others_load=sure(others))
         after = pick_students(state, demand, ALL, capacity=FOUR, policy=POLICY, now_s=0.8 * POLICY.raise_after_s)
         assert after.students == students
+
+
+@given(demands, bounds, capacities, policies, times)
+def test_a_student_that_comes_back_is_not_dropped_for_the_same_demand(
+    demand: Demand, bound: Bounds, capacity: Capacity, policy: BurstPolicy, now_s: float
+) -> None:
+    state = BurstState(students=bound.floor, at_s=0.0, calm_s=100.0)
+    raised = pick_students(state, demand, bound, capacity=capacity, policy=policy, now_s=now_s)
+    again = pick_students(raised, demand, bound, capacity=capacity, policy=policy, now_s=now_s)
+    assert again.students >= raised.students
+
+
+def test_a_large_request_after_a_pause_is_no_reason_to_keep_students_away() -> None:
+    """Alone it looks like three times what four students compute, and at least like nothing."""
+    state, asked = BurstState(students=1, at_s=0.0), Between(0.0, 6000)
+    for before, students in ((0.0, 4), (2000, 3), (6000, 1)):
+        demand = Demand(tokens=64, offered=asked, before=before)
+        after = pick_students(state, demand, ALL, capacity=FOUR, policy=POLICY, now_s=5.0)
+        assert after.students == students
+    others = Demand(tokens=64, offered=asked, others_load=Between(0.0, 0.9), others_before=0.9)
+    assert pick_students(state, others, ALL, capacity=FOUR, policy=POLICY, now_s=5.0).students == 1
 
 
 def test_a_spell_is_as_long_as_the_load_is_high() -> None:

@@ -12,8 +12,13 @@ own batch holds those too:
   The second catches an overload whose queue is still short. Where arrivals *may* exceed what is computed, more go than
   the queue asks for: it will be longer when the next batch ends.
 - Up, one student for so much calm: with one more, latency(k) would leave a fourth of what is allowed, and arrivals
-  are *at most* 0.85 of what would be computed. It takes less the lower the load is; a pause counts as calm, and a
+  were *at most* 0.85 of what would be computed. It takes less the lower the load is; a pause counts as calm, and a
   moment without room takes back three times as much: one clump of texts is no reason to begin anew.
+
+What arrivals at most are is judged as it was before the oldest text that waits. The guard looks only when something
+has just come, and one large request after a pause looks like the beginning of a burst: counted in, it would keep
+students away for ever from a client that sends one every few seconds. What such a request costs, its latency tells; if
+it was a burst's first, what arrivals *surely* are tells so before long.
 
 The queue alone cannot tell when a student may come back: with few students it is empty also while arrivals would fill
 it with one more. The gap between 1 and 0.85, and between what arrivals surely and at most are, is the hysteresis that
@@ -90,15 +95,29 @@ class Demand:
     """What is to be computed.
 
     tokens: of this ensemble, waiting; the next batch is taken from them.
-    offered: tokens a second that arrive for it.
+    offered: tokens a second that arrive for it, with what waits.
+    before: the most tokens a second that may have been arriving before the oldest text that waits.
     others_s: seconds of work that wait for other ensembles on the device.
     others_load: share of the device that arrivals for those keep busy.
+    others_before: the most of it, before the oldest that waits of each.
     """
 
     tokens: int
     offered: Between = NONE
+    before: float = 0.0
     others_s: float = 0.0
     others_load: Between = NONE
+    others_before: float = 0.0
+
+    @property
+    def lasting(self) -> Between:
+        """Tokens a second that go on arriving, as far as one can tell: one large request is no rate."""
+        return Between(self.offered.low, max(self.before, self.offered.low))
+
+    @property
+    def others_lasting(self) -> Between:
+        """The same of the other ensembles, as a share of the device."""
+        return Between(self.others_load.low, max(self.others_before, self.others_load.low))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -171,32 +190,41 @@ class _View:
 
     def holds(self, students: int, *, share: float = 1.0) -> bool:
         """Whether so many may go on, within a share of the latency that is allowed."""
-        return self._latency_s(students) <= share * self._allowed_s and self._load(students).low <= 1.0
+        latency_s = self._latency_s(students, offered=self.demand.offered.middle)
+        return latency_s <= share * self._allowed_s and self._load(students).low <= 1.0
 
     def overloads(self, students: int) -> bool:
         """Whether arrivals may exceed what so many compute: no clump of texts, but the beginning of a burst."""
         return self._load(students).high > 1.0
 
     def room(self, students: int) -> bool:
-        """Whether so many would have room to spare."""
+        """Whether so many would have room to spare, and could go on."""
         least_s = 2 * self.capacity.seconds(students=students, tokens=0)
-        short = self._latency_s(students) - least_s <= (self._allowed_s - least_s) * self.policy.raise_share
-        return short and self._load(students).high <= self.policy.raise_load
+        latency_s = self._latency_s(students, offered=self.demand.lasting.middle)
+        short = latency_s - least_s <= (self._allowed_s - least_s) * self.policy.raise_share
+        return short and self._lasting_load(students) <= self.policy.raise_load and self.holds(students)
 
     def calm_s(self, students: int) -> float:
         """How long there has to be room for so many."""
-        return self.policy.raise_after_s * self._load(students).high / self.policy.raise_load
+        return self.policy.raise_after_s * self._lasting_load(students) / self.policy.raise_load
 
     @property
     def _allowed_s(self) -> float:
         return self.policy.objective_s * self.policy.share
 
-    def _latency_s(self, students: int) -> float:
+    def _latency_s(self, students: int, *, offered: float) -> float:
         batched = self.capacity.within(students=students, seconds=self.policy.batch_s)
         drain_s = self.demand.others_s + batched.drain_s(students=students, tokens=self.demand.tokens)
-        meanwhile = min(self.demand.offered.middle * drain_s, batched.batch_tokens)
+        meanwhile = min(offered * drain_s, batched.batch_tokens)
         return drain_s + batched.seconds(students=students, tokens=meanwhile)
 
     def _load(self, students: int) -> Between:
-        batched = self.capacity.within(students=students, seconds=self.policy.batch_s)
-        return self.demand.others_load + self.demand.offered.times(1.0 / batched.tokens_per_s(students))
+        return self.demand.others_load + self.demand.offered.times(1.0 / self._rate(students))
+
+    def _lasting_load(self, students: int) -> float:
+        """What it is at most."""
+        return self.demand.others_lasting.high + self.demand.lasting.high / self._rate(students)
+
+    def _rate(self, students: int) -> float:
+        """Tokens a second, in batches that the objective allows."""
+        return self.capacity.within(students=students, seconds=self.policy.batch_s).tokens_per_s(students)

@@ -18,7 +18,10 @@ from phalanx_server.models import Model
 
 @dataclass(slots=True, eq=False)
 class Lane:
-    """One model's queue. `burst` is None until its first batch. `losses` are those of `BudgetPolicy`."""
+    """One model's queue. `burst` is None until its first batch. `losses` are those of `BudgetPolicy`.
+
+    `before` is the most tokens a second that may have been arriving before the oldest text of the latest batch.
+    """
 
     model: Model
     capacity: Capacity
@@ -27,6 +30,7 @@ class Lane:
     works: dict[int, Work] = field(default_factory=dict)
     burst: BurstState | None = None
     budget: Budget = field(default_factory=Budget)
+    before: float = 0.0
 
     def add(self, work: Work) -> None:
         """Let a work wait."""
@@ -50,6 +54,12 @@ class Lane:
         """Share of the device that arrivals here keep busy, at the students of the latest batch."""
         return self.model.offered.now.rate(now_s).times(1.0 / self.capacity.tokens_per_s(self._students(cut)))
 
+    def load_before(self, cut: Cut, *, now_s: float) -> float:
+        """The most of that, as it was before what waits came, or what was computed last where nothing waits."""
+        oldest, now = self.room.oldest, self.model.offered.now.rate(now_s)
+        before = self.works[oldest.id].before if oldest else min(self.before, now.high)
+        return before / self.capacity.tokens_per_s(self._students(cut))
+
     def pick(
         self,
         cut: Cut,
@@ -60,11 +70,15 @@ class Lane:
         now_s: float,
     ) -> int:
         """Students for the next batch; `others` share the device."""
+        oldest = self.room.oldest
+        self.before = self.works[oldest.id].before if oldest else 0.0
         demand = Demand(
             tokens=self.room.tokens,
             offered=self.model.offered.now.rate(now_s),
+            before=self.before,
             others_s=sum(lane.drain_s(its) for lane, its in others),
             others_load=sum((lane.load(its, now_s=now_s) for lane, its in others), start=NONE),
+            others_before=sum(lane.load_before(its, now_s=now_s) for lane, its in others),
         )
         self.budget, bounds = keep_budget(self.budget, bounds_of(cut, self.model.students), spending, now_s=now_s)
         self.model.speed.floor = bounds.floor

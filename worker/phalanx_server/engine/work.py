@@ -43,13 +43,17 @@ class Pending:
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Work:
-    """One text on its way through the engine. `item.slot` stays acquired until the work is retired."""
+    """One text on its way through the engine. `item.slot` stays acquired until the work is retired.
+
+    `before` is the most tokens a second that clients may have been asking of the model before this request.
+    """
 
     item: Item
     ids: Sequence[int]
     model: Model
     pending: Pending
     index: int
+    before: float = 0.0
     digest: str = ""
     """The adapter's content digest; empty for the base model."""
     embedding: bool = False

@@ -86,6 +86,7 @@ class Answering:
 
     def _works(self, target: Target, query: Query, encodings: list[Encoding], slot: int) -> tuple[Pending, list[Work]]:
         pending, now_s = Pending(len(encodings)), time.monotonic()
+        before = target.model.offered.now.rate(now_s).high
         works = [
             Work(
                 item=Item(
@@ -101,6 +102,7 @@ class Answering:
                 model=target.model,
                 pending=pending,
                 index=index,
+                before=before,
                 embedding=query.embedding,
             )
             for index, encoding in enumerate(encodings)
