@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from phalanx_server.batching.admission import Admission, Admit, Ask, QueueBound, Shed, ShedReason
+from phalanx_server.batching.admission import RESERVE, Admission, Admit, Ask, QueueBound, Shed, ShedReason
 
 BOUND = QueueBound(limit_tokens=1000.0, tokens_per_s=500.0)
 tenants = st.sampled_from(["", "a", "b", "c"])
@@ -24,12 +24,49 @@ def test_an_empty_queue_lets_any_request_in(tokens: int) -> None:
 
 
 @given(st.lists(st.tuples(tenants, st.integers(1, 600)), min_size=1, max_size=40))
-def test_the_queue_stays_within_its_limit_once_something_waits(asks: list[tuple[str, int]]) -> None:
+def test_the_queue_stays_within_its_limit_and_reserve_once_something_waits(asks: list[tuple[str, int]]) -> None:
     admission = Admission()
     for tenant, tokens in asks:
         before = admission.tokens
         if isinstance(admission.decide(ask(tenant, tokens), BOUND, now_s=0.0), Admit) and before:
-            assert admission.tokens <= BOUND.limit_tokens
+            assert admission.tokens <= BOUND.limit_tokens * (1 + RESERVE)
+
+
+@given(st.lists(st.integers(1, 600), min_size=1, max_size=40))
+def test_a_tenant_alone_has_the_whole_queue_and_no_reserve(asks: list[int]) -> None:
+    admission = Admission()
+    for tokens in asks:
+        before = admission.tokens
+        admitted = isinstance(admission.decide(ask(tokens=tokens), BOUND, now_s=0.0), Admit)
+        assert admitted == (before == 0 or before + tokens <= BOUND.limit_tokens)
+
+
+@given(st.integers(1, 5), st.integers(1, 5), st.integers(1, 400), st.data())
+def test_what_stays_within_its_share_passes_a_queue_that_another_has_filled(
+    light: int, heavy: int, size: int, data: st.DataObject
+) -> None:
+    admission = Admission()
+    while isinstance(admission.decide(ask("greedy", size, weight=heavy), BOUND, now_s=0.0), Admit):
+        pass
+    fair = BOUND.limit_tokens * light / (light + heavy)
+    within = data.draw(st.integers(1, int(min(fair, RESERVE * BOUND.limit_tokens))))
+    assert admission.full(BOUND, tenant="modest", weight=light) is None
+    assert isinstance(admission.decide(ask("modest", within, weight=light), BOUND, now_s=0.0), Admit)
+    refused = admission.decide(ask("greedy", size, weight=heavy), BOUND, now_s=0.0)
+    assert isinstance(refused, Shed)
+
+
+@given(st.lists(st.tuples(tenants, st.integers(1, 600), st.integers(1, 5)), max_size=40), tenants, st.integers(1, 5))
+def test_who_is_refused_unread_would_have_been_refused_for_a_single_token(
+    asks: list[tuple[str, int, int]], tenant: str, weight: int
+) -> None:
+    admission = Admission()
+    for name, tokens, each in asks:
+        admission.decide(ask(name, tokens, weight=each), BOUND, now_s=0.0)
+    full = admission.full(BOUND, tenant=tenant, weight=weight)
+    if full is not None:
+        assert full.retry_after_s > 0
+        assert isinstance(admission.decide(ask(tenant, 1, weight=weight), BOUND, now_s=0.0), Shed)
 
 
 def test_one_request_of_ten_texts_counts_like_ten_requests_of_one() -> None:

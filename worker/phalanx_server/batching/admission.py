@@ -1,8 +1,12 @@
 """Admission: what is refused before it waits, counted in tokens whatever the shape of the request.
 
-Three bounds, in this order: the tenant's own rate, the tenant's share of the queue once the queue is half full,
-and the queue as a whole. A request that finds the queue empty is always let in (past its rate limit it is not):
-the oldest request runs, however slow the device.
+Three bounds: the tenant's own rate, the tenant's share of the queue once the queue is half full, and the queue as a
+whole. A request that finds the queue empty is always let in (past its rate limit it is not): the oldest request runs,
+however slow the device.
+
+A tenant that is alone may fill the whole queue, and one that floods it fills every gap at once. So what stays within
+its tenant's share passes a full queue, by a reserve: who asks seldom would meet a full queue nearly always. From then
+on the one that floods is beyond its own share, and refused until it is not: the reserve is soon there again.
 """
 
 from __future__ import annotations
@@ -14,12 +18,15 @@ from typing import Final
 _PRESSURE: Final = 0.5
 """Share of the queue from which on tenants are held to their fair share."""
 
+RESERVE: Final = 0.5
+"""What may wait beyond the limit, as a part of it, of tenants within their share: of two tenants any share fits."""
+
 _RATE_BURST_S: Final = 1.0
 """A tenant may spend this many seconds of its rate at once."""
 
 
 class ShedReason(enum.StrEnum):
-    """Which bound refused."""
+    """Which bound refused. A tenant beyond its share of a full queue is told of the queue."""
 
     RATE = "tenant rate limit"
     SHARE = "tenant share of a busy queue"
@@ -107,11 +114,11 @@ class Admission:
         self.tokens += ask.tokens
         return Admit()
 
-    def full(self, bound: QueueBound) -> Shed | None:
-        """Whether any request would be refused: a cheap look before its text is even tokenized."""
+    def full(self, bound: QueueBound, *, tenant: str, weight: int) -> Shed | None:
+        """Whether any request of a tenant would find the queue full: a cheap look before its text is even tokenized."""
         if self.tokens <= bound.limit_tokens:
             return None
-        return Shed((self.tokens - bound.limit_tokens) / bound.tokens_per_s, ShedReason.QUEUE)
+        return self._refuse_queue(Ask(tenant=tenant, tokens=1, weight=weight), bound)
 
     def settle(self, *, tenant: str, tokens: int) -> None:
         """Give back what an answered or cancelled request had taken."""
@@ -138,11 +145,15 @@ class Admission:
         after = self.tokens + ask.tokens
         if self.tokens == 0 or after <= bound.limit_tokens * _PRESSURE:
             return None
-        if after > bound.limit_tokens:
-            return Shed((after - bound.limit_tokens) / bound.tokens_per_s, ShedReason.QUEUE)
+        over = self._over_share(ask, bound)
+        # A tenant alone owns the whole queue, so the share binds only where others wait too.
+        if over > 0 and after <= bound.limit_tokens:
+            return Shed(over / bound.tokens_per_s, ShedReason.SHARE)
+        most = bound.limit_tokens * (1 if over > 0 else 1 + RESERVE)
+        return Shed((after - most) / bound.tokens_per_s, ShedReason.QUEUE) if after > most else None
+
+    def _over_share(self, ask: Ask, bound: QueueBound) -> float:
+        """Tokens beyond the tenant's share; its weight counts also if nothing of it waits yet."""
         share = self._shares.get(ask.tenant)
         weights = self._weights + (ask.weight if share is None else 0)
-        fair = bound.limit_tokens * ask.weight / weights
-        over = (share.tokens if share else 0) + ask.tokens - fair
-        # A tenant alone owns the whole queue, so the share binds only where others wait too.
-        return Shed(over / bound.tokens_per_s, ShedReason.SHARE) if over > 0 else None
+        return (share.tokens if share else 0) + ask.tokens - bound.limit_tokens * ask.weight / weights

@@ -38,7 +38,7 @@ class Answering:
             ServeError: any; the engine then holds nothing of the request any more, or soon will not.
         """
         bound = self._bound(target, objective_s)
-        full = target.hosted.admission.full(bound)
+        full = target.hosted.admission.full(bound, tenant=target.tenant_name, weight=target.weight)
         if full is not None:
             self._offer(target, texts=len(query.texts), tokens=None)
         self._shed_if(full, target, len(query.texts))
@@ -115,7 +115,7 @@ class Answering:
         ask = Ask(
             tenant=target.tenant_name,
             tokens=tokens,
-            weight=spec.weight if spec else 1,
+            weight=target.weight,
             rate_tokens_per_s=spec.rate_tokens_per_s if spec else None,
         )
         verdict = target.hosted.admission.decide(ask, bound, now_s=time.monotonic())

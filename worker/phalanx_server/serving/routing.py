@@ -66,6 +66,11 @@ class Target:
         return self.tenant.spec.name if self.tenant else BASE
 
     @property
+    def weight(self) -> int:
+        """The tenant's weight; the base model has that of a tenant that names none."""
+        return self.tenant.spec.weight if self.tenant else 1
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """The labels of the readout that answers."""
         if self.tenant is not None and self.tenant.weights is not None:
