@@ -53,10 +53,10 @@ class Opened:
         self.break_at = ""
         original = Folder.open
 
-        def counted(folder: Folder, name: str) -> Any:
+        def counted(folder: Folder, name: str, *, at: int = 0) -> Any:
             self.names.append(name)
-            stream = original(folder, name)
-            return _Broken(stream) if name == self.break_at else stream
+            stream, begins = original(folder, name, at=at)
+            return _Broken(stream) if name == self.break_at else stream, begins
 
         monkeypatch.setattr(Folder, "open", counted)
 
@@ -67,14 +67,8 @@ class _Broken:
     def __init__(self, stream: Any) -> None:
         self.stream, self.reads = stream, 0
 
-    def __enter__(self) -> _Broken:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         self.stream.close()
-
-    def seek(self, position: int) -> None:
-        self.stream.seek(position)
 
     def read(self, size: int) -> bytes:
         self.reads += 1
@@ -171,10 +165,10 @@ def test_on_a_full_disk_what_no_plan_names_makes_way_without_a_bound(
     old, new = two(tmp_path)
     path, original = cache.fetch(old.artifact), Folder.open
 
-    def full(folder: Folder, name: str) -> Any:
+    def full(folder: Folder, name: str, *, at: int = 0) -> Any:
         if path.is_dir() and name != "manifest.json":
             raise OSError(errno.ENOSPC, "No space left on device")
-        return original(folder, name)
+        return original(folder, name, at=at)
 
     monkeypatch.setattr(Folder, "open", full)
     with pytest.raises(LoadFailure, match="CacheFull"):

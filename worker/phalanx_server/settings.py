@@ -108,6 +108,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Wait before the second attempt to fetch an artifact; doubles with each."""
     retry_max_s: Annotated[float, Meta(gt=0, le=3600)] = 60.0
     """Longest wait between two attempts."""
+    store_stall_s: Annotated[float, Meta(gt=0, le=3600)] = 30.0
+    """A store that gives nothing for so long has failed, and is tried again later. Longer than a network's hiccups, and
+    short enough that the reason is told before anybody has to look for it."""
+    tenants_wait_s: Seconds = 10.0
+    """Where nothing answers yet, a model waits so long for the first attempt of each of its tenants, then it serves
+    without those that are late: most adapters come within a second, and no tenant's store may keep a model away."""
+    tenants_swap_s: Seconds = 300.0
+    """The same for a model that takes another's place: what serves goes on meanwhile, for all tenants."""
     self_check_s: Annotated[float, Meta(gt=0, le=3600)] = 10.0
     """An engine without work for so long runs a small forward pass, so that a dead device is noticed."""
     stall_s: Annotated[float, Meta(gt=0, le=3600)] = 60.0

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from phalanx_operator.api.issues import SpecError
 from phalanx_operator.api.locations import is_allowed, prefix_fault, uri_fault
 from phalanx_operator.api.parse import parse_pool
-from phalanx_server.loading.source import Folder, locate
+from phalanx_server.loading.source import Claim, Folder, locate
 from tests.operator import objects
 
 segments = st.from_regex(r"[a-z0-9][-a-z0-9_.]{0,6}", fullmatch=True).filter(lambda text: ".." not in text)
@@ -77,9 +77,10 @@ def test_a_worker_reads_no_claim_or_folder_above_what_is_allowed(claims, path):
     for scheme, host, top in (("pvc", "models", claims / "models" / "team"), ("file", "", Path("/team"))):
         uri = uri_of(scheme, host, path)
         if is_allowed(uri, [uri_of(scheme, host, ["team"])]):
-            found = locate(uri, claims_dir=claims)
-            assert isinstance(found, Folder)
-            assert Path(os.path.normpath(found.path)).is_relative_to(top)
+            found = locate(uri, claims_dir=claims, stall_s=1.0)
+            assert isinstance(found, Folder | Claim)
+            folder = found.mount / found.path if isinstance(found, Claim) else found.path
+            assert Path(os.path.normpath(folder)).is_relative_to(top)
 
 
 @given(tricks)

@@ -16,7 +16,7 @@ import hashlib
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from phalanx_contract.plan import Artifact
 from phalanx_contract.worker import LoadReason
@@ -24,7 +24,8 @@ from phalanx_grid import ArtifactCorrupt, DigestMismatch
 from phalanx_grid.manifest import MANIFEST, MAX_MANIFEST_BYTES, FileEntry, digest_of, parse_manifest
 from phalanx_server.loading.disk import COMPLETE, FIELD, PARTIAL, Disk
 from phalanx_server.loading.failure import LoadFailure
-from phalanx_server.loading.source import Source, locate
+from phalanx_server.loading.patience import Patience
+from phalanx_server.loading.source import Patient, Source, Stream, locate
 
 _CHUNK_BYTES: Final = 1 << 20
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -33,10 +34,11 @@ _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 class ArtifactCache:
     """Fetches artifacts into a folder. Safe to use from several threads and processes at once."""
 
-    def __init__(self, root: Path, *, claims_dir: Path, limit_bytes: int = 0) -> None:
-        """`limit_bytes` 0 is no bound."""
-        self._root, self._claims_dir = root, claims_dir
+    def __init__(self, root: Path, *, claims_dir: Path, limit_bytes: int = 0, stall_s: float = 30.0) -> None:
+        """`limit_bytes` 0 is no bound. A store that gives nothing for `stall_s` has failed."""
+        self._root, self._claims_dir, self._stall_s = root, claims_dir, stall_s
         self._disk = Disk(root, limit_bytes=limit_bytes)
+        self._patience = Patience(stall_s)
 
     def keep(self, digests: Iterable[str]) -> None:
         """What is needed; copies of anything else may be dropped from now on."""
@@ -53,7 +55,8 @@ class ArtifactCache:
         final = self._root / COMPLETE / digest
         if final.is_dir():
             return final
-        source = locate(artifact.uri, claims_dir=self._claims_dir)
+        found = locate(artifact.uri, claims_dir=self._claims_dir, stall_s=self._stall_s)
+        source = Patient(found, artifact.uri, self._patience)
         try:
             with self._alone(digest):
                 if not final.is_dir():
@@ -63,6 +66,10 @@ class ArtifactCache:
                 raise self._full(digest, artifact, error) from error
             raise LoadFailure(LoadReason.FETCH_FAILED, f"{artifact.uri}: {_words(error)}") from error
         return final
+
+    def close(self) -> None:
+        """Wait for no store any more: what is being fetched fails."""
+        self._patience.close()
 
     def discard(self, digest: str) -> None:
         """Drop a copy that turned out damaged, so that the next attempt fetches it again."""
@@ -107,8 +114,11 @@ def _complete(
 
 
 def _read_manifest(artifact: Artifact, source: Source) -> bytes:
-    with _opened(artifact.uri, source, MANIFEST) as stream:
-        data = stream.read(MAX_MANIFEST_BYTES + 1)
+    data = b""
+    with _opened(artifact.uri, source, MANIFEST) as (stream, _):
+        # A stream gives what has come, which need not be all that was asked for.
+        while len(data) <= MAX_MANIFEST_BYTES and (chunk := stream.read(MAX_MANIFEST_BYTES + 1 - len(data))):
+            data += chunk
     if digest_of(data) != artifact.digest:
         raise DigestMismatch(f"{artifact.uri} has digest {digest_of(data)}, not {artifact.digest}", file=MANIFEST)
     return data
@@ -119,17 +129,17 @@ def _copy(uri: str, source: Source, name: str, entry: FileEntry, target: Path) -
     if target.is_file():
         return
     part = target.with_name(f"{name}.part")
-    if part.is_file() and part.stat().st_size > entry.bytes:
-        part.unlink()
-    with part.open("a+b") as out:
+    have_bytes = part.stat().st_size if part.is_file() else 0
+    if have_bytes >= entry.bytes:
+        have_bytes = 0  # nothing that could be gone on with
+    with _opened(uri, source, name, at=have_bytes, part_of=True) as (stream, begins), part.open("a+b") as out:
+        out.truncate(begins)
         out.seek(0)
         digest = hashlib.file_digest(out, "sha256")
-        with _opened(uri, source, name, part_of=True) as stream:
-            stream.seek(out.tell())
-            # One byte more than promised shows a file that is too long.
-            while out.tell() <= entry.bytes and (chunk := stream.read(_CHUNK_BYTES)):
-                out.write(chunk)
-                digest.update(chunk)
+        # One byte more than promised shows a file that is too long.
+        while out.tell() <= entry.bytes and (chunk := stream.read(_CHUNK_BYTES)):
+            out.write(chunk)
+            digest.update(chunk)
         size = out.tell()
     if size != entry.bytes or digest.hexdigest() != entry.sha256:
         part.unlink()
@@ -139,29 +149,23 @@ def _copy(uri: str, source: Source, name: str, entry: FileEntry, target: Path) -
 
 
 @contextlib.contextmanager
-def _opened(uri: str, source: Source, name: str, *, part_of: bool = False) -> Iterator[IO[bytes]]:
-    """The file's stream, with the store's own errors as failures."""
+def _opened(uri: str, source: Source, name: str, *, at: int = 0, part_of: bool = False) -> Iterator[tuple[Stream, int]]:
+    """The file's stream and the byte that it begins with, as `Source.open`; the store's own errors as failures."""
     try:
-        with source.open(name) as stream:
-            yield stream
+        stream, begins = source.open(name, at=at)
+        with contextlib.closing(stream):
+            yield stream, begins
     except (FileNotFoundError, NotADirectoryError) as error:
-        if not _absent(error):
-            raise LoadFailure(LoadReason.FETCH_FAILED, f"{uri}: {error.__cause__}") from error
         if part_of:
             raise ArtifactCorrupt(f"missing (in {uri})", file=name) from error
         raise LoadFailure(LoadReason.ARTIFACT_NOT_FOUND, f"no artifact at {uri}: it has no {name}") from error
     except ImportError as error:
         message = f"{uri}: this worker has no driver for the store: {error}"
         raise LoadFailure(LoadReason.ARTIFACT_UNSUPPORTED, message) from error
-    except (OSError, ArtifactCorrupt):
+    except (OSError, ArtifactCorrupt, LoadFailure):
         raise
     except Exception as error:  # each store's client has errors of its own
         raise LoadFailure(LoadReason.FETCH_FAILED, f"{uri}: {_words(error)}") from error
-
-
-def _absent(error: OSError) -> bool:
-    """Whether the file is known not to be there; fsspec calls a server that it cannot reach a missing file, too."""
-    return error.__cause__ is None or getattr(error.__cause__, "status", None) in (404, 410)
 
 
 def _words(error: Exception) -> str:

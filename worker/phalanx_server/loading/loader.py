@@ -37,7 +37,10 @@ class Loader:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._cache = ArtifactCache(
-            Path(settings.cache_dir), claims_dir=Path(settings.claims_dir), limit_bytes=settings.cache_bytes
+            Path(settings.cache_dir),
+            claims_dir=Path(settings.claims_dir),
+            limit_bytes=settings.cache_bytes,
+            stall_s=settings.store_stall_s,
         )
         self.device = resolve_device(settings.device)
         check_name(settings.execution, device=self.device)
@@ -47,6 +50,15 @@ class Loader:
     def keep(self, plan: Plan) -> None:
         """Local copies of what the plan does not name may be dropped from now on, where others need their room."""
         self._cache.keep(artifact.digest for artifact in artifacts_of(plan))
+
+    def fetch(self, artifact: Artifact) -> None:
+        """Get a local copy, if there is none: all that waits for a store."""
+        with self._explained(artifact):
+            self._cache.fetch(artifact)
+
+    def close(self) -> None:
+        """Wait for no store any more."""
+        self._cache.close()
 
     def model(self, name: str, artifact: Artifact) -> Model:
         """Fetch, verify, load and warm up an ensemble: what comes back has answered a forward pass."""

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import gc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TypeVar
 
 from phalanx_contract import metrics as names
 from phalanx_contract.worker import LoadState
-from phalanx_grid import AdapterTableFull
+from phalanx_grid import AdapterTableFull, AdapterWeights
 from phalanx_server.loading.back_off import delays
 from phalanx_server.loading.failure import LoadFailure
 from phalanx_server.loading.loader import Loader
@@ -20,18 +18,17 @@ from phalanx_server.metrics import Metrics
 from phalanx_server.models import Model
 from phalanx_server.serving.attempts import attempt, told
 from phalanx_server.serving.hosted import Hosted, too_many_students
+from phalanx_server.serving.load_threads import LoadThreads, on
 from phalanx_server.serving.shelf import Shelf, Tenant
 from phalanx_server.settings import Settings
 
-Result = TypeVar("Result")
-
 
 class BringUp:
-    """Owns the loader threads. Two pools: a slow download must not hold up a tenant that only needs its slot."""
+    """Owns the loader threads: for ensembles, for adapters, and for slots, which hold up a tenant's requests."""
 
     def __init__(self, settings: Settings, loader: Loader, metrics: Metrics) -> None:
         self._settings, self._loader, self._metrics = settings, loader, metrics
-        self._loading = ThreadPoolExecutor(2, thread_name_prefix="loader")
+        self._ensembles, self._adapters = LoadThreads("ensemble"), LoadThreads("adapter")
         self._slots = ThreadPoolExecutor(2, thread_name_prefix="slots")
 
     async def ensemble(self, hosted: Hosted, *, once: bool = False) -> Shelf | None:
@@ -49,27 +46,36 @@ class BringUp:
 
     def close(self) -> None:
         """Let the threads end."""
-        for pool in (self._loading, self._slots):
-            pool.shutdown(wait=False, cancel_futures=True)
+        self._loader.close()
+        self._ensembles.close()
+        self._adapters.close()
+        self._slots.shutdown(wait=False, cancel_futures=True)
 
     async def _shelf(self, hosted: Hosted) -> Shelf:
         spec = hosted.spec
-        model = await _on(self._loading, self._loader.model, spec.name, spec.artifact)
+        await self._ensembles.fetch(self._loader.fetch, spec.artifact)
+        model = await self._ensembles.load(self._loader.model, spec.name, spec.artifact)
         if (failure := too_many_students(hosted.spec, model)) is not None:
             raise failure
         # What it consists of is old from now on, and not looked at in the middle of a burst.
-        await _on(self._loading, gc.collect)
-        shelf = Shelf(model, load=self.tenant, run=partial(_on, self._slots))
+        await self._ensembles.load(gc.collect)
+        shelf = Shelf(model, load=self.tenant, run=partial(on, self._slots))
         try:
-            await shelf.adopt(hosted.spec.adapters)
+            swaps = hosted.shelf is not None
+            wait_s = self._settings.tenants_swap_s if swaps else self._settings.tenants_wait_s
+            await shelf.adopt(hosted.spec.adapters, within_s=wait_s)
         except BaseException:
             shelf.close()
             raise
         return shelf
 
     async def _tenant(self, model: Model, tenant: Tenant, what: str, on_failure: Callable[[LoadFailure], None]) -> None:
-        load = partial(_on, self._loading, self._loader.adapter, tenant.spec.artifact, model)
-        digest = tenant.spec.artifact.digest
+        artifact, digest = tenant.spec.artifact, tenant.spec.artifact.digest
+
+        async def load() -> AdapterWeights:
+            await self._adapters.fetch(self._loader.fetch, artifact)
+            return await self._adapters.load(self._loader.adapter, artifact, model)
+
         weights = await attempt(load, what=what, delays_s=self._delays(), on_failure=on_failure)
         if weights is None:
             return
@@ -77,7 +83,7 @@ class BringUp:
         self._metrics.inc(names.ADAPTER_LOADS, "loaded")
         if model.adapters.used < model.adapters.slots:
             with contextlib.suppress(AdapterTableFull):
-                await _on(self._slots, model.adapters.put, digest, weights)
+                await on(self._slots, model.adapters.put, digest, weights)
 
     def _tenant_failed(self, tenant: Tenant, failure: LoadFailure) -> None:
         tenant.state, tenant.failure = LoadState.FAILED, failure
@@ -86,8 +92,3 @@ class BringUp:
 
     def _delays(self) -> Iterator[float]:
         return delays(first_s=self._settings.retry_first_s, most_s=self._settings.retry_max_s)
-
-
-def _on(pool: ThreadPoolExecutor, call: Callable[..., Result], *args: object) -> asyncio.Future[Result]:
-    """Call on a thread of the pool, as a future of the running loop."""
-    return asyncio.get_running_loop().run_in_executor(pool, call, *args)

@@ -60,12 +60,14 @@ class Shelf:
         self._load, self._run = load, run
         self._freed = asyncio.Event()
 
-    async def adopt(self, adapters: Iterable[Adapter]) -> None:
-        """Load these, and come back when each was tried once."""
+    async def adopt(self, adapters: Iterable[Adapter], *, within_s: float) -> None:
+        """Load these, and come back when each was tried once, or in time: who is late joins when it is loaded."""
         for adapter in adapters:
             self.want(adapter)
-        for tenant in list(self.tenants.values()):
-            await tenant.attempted.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                for tenant in list(self.tenants.values()):
+                    await tenant.attempted.wait()
 
     def want(self, adapter: Adapter) -> None:
         """Start to load a tenant's adapter; what served before serves until then."""
