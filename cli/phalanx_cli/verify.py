@@ -46,8 +46,10 @@ def _generated() -> dict[str, str]:
     from phalanx_operator.api.schema.reference import reference
     from phalanx_operator.api.schema.text import files
     from phalanx_operator.monitoring.files import files as monitoring
+    from phalanx_server.reference import reference as worker_settings
 
-    return files() | {"docs/reference.md": reference()} | monitoring()
+    pages = {"docs/reference.md": reference(), "docs/worker-settings.md": worker_settings()}
+    return files() | pages | monitoring()
 
 
 def _stamped(root: Path) -> dict[str, str]:

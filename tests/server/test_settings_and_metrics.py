@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import itertools
+import re
 from collections.abc import Iterable
 
 import msgspec
@@ -21,7 +22,8 @@ from phalanx_contract.errors import FieldError
 from phalanx_contract.runtime import OPERATOR_ENV
 from phalanx_server.histograms import Histogram as OurHistogram
 from phalanx_server.metrics import Metrics
-from phalanx_server.settings import Settings, read_settings
+from phalanx_server.reference import reference
+from phalanx_server.settings import Settings, read_settings, variable
 
 
 def test_options_go_over_the_environment_and_that_over_defaults() -> None:
@@ -66,6 +68,18 @@ def test_every_setting_is_documented_under_it() -> None:
         and isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant)
     ]  # fmt: skip
     assert documented == [field.name for field in msgspec.structs.fields(Settings)]
+
+
+def test_the_page_of_settings_has_each_by_a_variable_that_the_worker_reads() -> None:
+    page = reference()
+    named = re.findall(r"^\| `(PHALANX_\w+)` \|", page, re.MULTILINE)
+    assert named == sorted(named, key=OPERATOR_ENV.__contains__), "those that users may set come first"
+    assert len(named) == len(set(named)) == len(Settings.__struct_fields__)
+    for name, field in ((variable(field.name), field) for field in msgspec.structs.fields(Settings)):
+        assert name in named
+        assert read_settings({name: str(field.default)}) == Settings(), name
+    assert "| `PHALANX_WORKER_STALL_S` | seconds above 0, to 3600 | `60` | A batch that takes longer" in page
+    assert "| `PHALANX_DEVICE` | `spec.worker.device` |" in page
 
 
 def test_exactly_the_metrics_of_the_contract_are_registered_and_none_globally() -> None:

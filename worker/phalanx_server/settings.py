@@ -60,7 +60,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     AVX512_BF16 or AMX), else fp32, whatever the artifact was saved in. bf16 moves logits and embeddings within the
     tolerance that docs/execution.md states; fp32 answers equal the reference's."""
     execution: str = "auto"
-    """How the grid is run (`phalanx_grid/execution/`); `auto` takes what suits the device."""
+    """How the grid is run, by one of the names in docs/execution.md and docs/platform.md; `auto` suits the device."""
     threads: Annotated[int, Meta(ge=0, le=1024)] = 0
     """CPU threads of one forward pass; 0 takes every core that this process may run on. They are the engine's: by
     default students and texts are dealt to them, one thread each, so that no operator waits for another core."""
@@ -128,6 +128,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     routers learn of it from the readiness probe alone."""
     drain_s: Seconds = 45.0
     """Most time for a drain; below a pod's termination grace of 60 s."""
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    contract = {field: key for key, field in _CONTRACT_ENV.items()}
+    return contract.get(name, f"{ENV_PREFIX}{name.upper()}")
 
 
 def read_settings(env: Mapping[str, str], **options: object) -> Settings:
