@@ -30,6 +30,9 @@ class Sight:
         unfit: tenants that are answered now and have no adapter that fits this artifact, in the worker with the most.
         unfit_tenant: name of one of them.
         outdated: name of one that knows no candidates, so that none can be told of any; `held` is empty then.
+        away: names of those that change their artifact for any ensemble of the pool.
+        needed: names of those without which some ensemble of the pool might be answered by none.
+        queued: workers without room for it wait while one changes for another ensemble.
     """
 
     held: tuple[Held, ...] = ()
@@ -44,6 +47,9 @@ class Sight:
     unfit: int = 0
     unfit_tenant: str = ""
     outdated: str = ""
+    away: frozenset[str] = frozenset()
+    needed: frozenset[str] = frozenset()
+    queued: bool = False
 
     @classmethod
     def of(cls, workers: Iterable[WorkerView], name: str, *, wanted: Artifact, serving: Artifact | None) -> Sight:
@@ -72,8 +78,9 @@ class Sight:
     @property
     def timed(self) -> bool:
         """Whether time says anything about the artifact. Not where what is missing is somebody else's: workers at all,
-        workers that know candidates, reports of those that serve, adapters that fit. Workers that die do count."""
-        return self.exists and not (self.outdated or self.silent or self.unfit)
+        workers that know candidates, reports of those that serve, adapters that fit, a turn. Workers that die do
+        count."""
+        return self.exists and not (self.outdated or self.silent or self.unfit or self.queued)
 
     @property
     def without_room(self) -> tuple[str, ...]:

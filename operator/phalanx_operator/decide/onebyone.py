@@ -40,10 +40,11 @@ def next_back(state: RolloutState, sight: Sight) -> Decision[RolloutState] | Non
 
 
 def _next(alone: Iterable[str], waiting: Iterable[str], done: Collection[str], sight: Sight) -> str | None:
-    """One that waits, unless another is on its way, or nobody would serve meanwhile."""
-    if any(name not in done or name not in sight.serving for name in alone):
+    """One that waits, unless another is on its way, or nobody would serve this or any other ensemble meanwhile."""
+    if sight.away or any(name not in done or name not in sight.serving for name in alone):
         return None
-    return next((name for name in waiting if name not in alone and sight.serving - {name}), None)
+    kept = {*alone, *sight.needed}
+    return next((name for name in waiting if name not in kept and sight.serving - {name}), None)
 
 
 def _go(state: RolloutState, worker: str, artifact: str, sight: Sight) -> Decision[RolloutState]:

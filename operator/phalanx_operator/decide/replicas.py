@@ -120,15 +120,17 @@ def decide_replicas(
     observation: Observation,
     state: ReplicasState,
     now: float,
+    changing: str = "",
 ) -> _Step:
     """One step; `live` is what the Deployment asks for now, None if there is none yet. `now` in seconds.
 
+    `changing` is the name of a worker that changes its artifact, and is away for that; empty if none does.
     The state's `count` is the number wanted: within the policy's bounds, except in a paused pool and with autoscaling
     Off.
     """
     by_spec = _by_spec(policy, state, live, now)
     if by_spec is not None:
-        return by_spec
+        return _unless_changing(by_spec, state, live, changing)
     assert live is not None
     known = [model for model in models if model.most is not None]
     pending = pending_of(workers, live, since=state.pending_since, now=now)
@@ -139,6 +141,7 @@ def decide_replicas(
         return _stay(ReplicasState(pending_since=pending.since), live, why.reason, why.message, action=Action.HOLD)
     seen = _remembered(state, load)
     step = _up(policy, seen, load) or _down(policy, seen, load, observation)
+    step = _unless_changing(step, seen, live, changing)
     return _only_recommended(step, seen, live) if policy.recommend_only else step
 
 
@@ -286,6 +289,15 @@ def _down(policy: ReplicasPolicy, state: ReplicasState, load: _Load, observation
         message = f"{load}; {wanted} would do, once that has been so for {DOWN_AFTER_S / 60:g} minutes"
         return _stay(state, load.live, DecisionReason.COOLING_DOWN, message)
     return _moved(state, load.live, wanted, DecisionReason.HEADROOM, str(load), load.now)
+
+
+def _unless_changing(step: _Step, seen: ReplicasState, live: int | None, changing: str) -> _Step:
+    """The step, if it takes none away while one is on its way. Which ones go is not the operator's choice: it could be
+    the one that serves meanwhile. A pool that is scaled to 0 needs none."""
+    if not changing or live is None or not 0 < step.state.count < live:
+        return step
+    message = f"{step.state.count} would do; none goes until {changing} is back, which changes its artifact"
+    return _stay(seen, live, DecisionReason.WORKERS_CHANGING, message)
 
 
 def _busy_with(wanted: int, observation: Observation) -> float:

@@ -243,6 +243,8 @@ def _trouble(sight: Sight) -> str:
         return "no worker reports"
     failed = next((_said(each) for each in sight.held if each.state is LoadState.FAILED), "")
     count = f"{sight.warm} of {len(sight.held)} workers hold it warm"
+    if sight.queued:
+        return f"{count}; the others have no room for two, and wait until {min(sight.away)} has changed for another one"
     return f"{count}; {failed}" if failed else count
 
 

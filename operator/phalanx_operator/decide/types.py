@@ -48,6 +48,7 @@ class DecisionReason(enum.StrEnum):
     REPLICAS_COUNT = "ReplicasCount"
     REPLICAS_KEPT = "ReplicasKept"
     REPLICAS_PENDING = "ReplicasPending"
+    WORKERS_CHANGING = "WorkersChanging"
     CAPACITY_SHORT = "CapacityShort"
     AT_MIN_REPLICAS = "AtMinReplicas"
     AT_MAX_REPLICAS = "AtMaxReplicas"

@@ -69,6 +69,7 @@ DECISIONS: Final[Mapping[str, str]] = {
     DecisionReason.OVERLOADED: "none; at the floor: more workers",
     DecisionReason.AT_FLOOR: "more workers, a lower `spec.students.min`, or a larger `spec.accuracy.burstLoss`",
     DecisionReason.REPLICAS_PENDING: "see `Available`; the message names a pod that cannot start",
+    DecisionReason.WORKERS_CHANGING: "none; it lasts as long as a worker changes its artifact",
     DecisionReason.AT_MAX_REPLICAS: "raise it; until then students stay dropped",
     DecisionReason.EXITS_TOO_FEW_SAMPLES: "wait for traffic",
     DecisionReason.SURGE_WAITS: "free a GPU or raise the quota, or wait: after 60 s it goes on without; where a policy "

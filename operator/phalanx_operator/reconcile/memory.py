@@ -97,6 +97,11 @@ class PoolMemory:
     observed_at: float | None = None
     scraper: Scraper | None = None
 
+    @property
+    def latest(self) -> str:
+        """Hash of the latest plan; empty before the first."""
+        return next(reversed(self.plans), "")
+
     def keep(self, plan_hash: str, plan: Plan) -> None:
         """Remember a plan as the latest."""
         self.plans.pop(plan_hash, None)

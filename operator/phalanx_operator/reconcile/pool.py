@@ -38,10 +38,10 @@ from phalanx_operator.reconcile.gather import Gathered, gather
 from phalanx_operator.reconcile.memory import PoolMemory
 from phalanx_operator.reconcile.observing import observe
 from phalanx_operator.reconcile.ports import Clock, Cluster
-from phalanx_operator.reconcile.replicas import decide_count, written
+from phalanx_operator.reconcile.replicas import decide_count, live_count, written
 from phalanx_operator.reconcile.reporting import publish
 from phalanx_operator.reconcile.resume import served_plan
-from phalanx_operator.reconcile.rolling import Rolled, as_served, decide_rollouts, proven, remember_rollouts
+from phalanx_operator.reconcile.rolling import Rolled, as_served, changing, decide_rollouts, proven, remember_rollouts
 from phalanx_operator.reconcile.statuses import Round, reports, reports_of_bad_pool
 from phalanx_operator.reconcile.workers import deployed_of, worker_views
 from phalanx_operator.reconcile.writing import delete_all, touch_pods, write_children
@@ -87,6 +87,8 @@ class Reconciler:
         memory = self._memories.setdefault(key, PoolMemory())
         planned = _planned(gathered, memory)
         remember_rollouts(gathered.ensembles, planned[1] if planned else None, memory)
+        if planned is not None and not memory.plans:
+            memory.keep(*planned)
         serving = proven(memory)
         accepted = accept(gathered, api_keys, self._versions, memory.kept.readings, serving=serving)
         if accepted.pool is None:
@@ -125,14 +127,15 @@ class Reconciler:
         observation = with_candidates(seen)
         now = self._clock()
         remember(gathered.ensembles, memory, now=now)
-        rolled = decide_rollouts(pool, accepted, workers, memory, now=now)
+        deployment = gathered.child("Deployment", pool.meta.key.name)
+        rolled = decide_rollouts(pool, accepted, workers, memory, live=live_count(deployment), now=now)
         served = [as_served(each, rolled[each.meta.key.name].state) for each in accepted.served]
         decided = decide_cuts(pool, served, workers, observation, memory, now=now)
         tenants = keys.by_adapter(list(accepted.adapters.values()), api_keys)
         memory.revisions = learn(workers, memory.revisions)
         plan = _compose(pool, accepted, decided, rolled, tenants, memory)
-        deployment = gathered.child("Deployment", pool.meta.key.name)
-        replicas = decide_count(pool, deployment, workers, decided, observation, memory, now=now)
+        away = changing(rolled, workers)
+        replicas = decide_count(pool, deployment, workers, decided, observation, memory, changing=away, now=now)
         surge = decide_surge(
             pool.rollout,
             deployment=deployment,
@@ -181,10 +184,10 @@ class Reconciler:
             count = written(pool, gathered.child("Deployment", pool.meta.key.name), replicas)
             built = replace(pool, rollout=in_force(pool.rollout, memory.surge))
             wanted = kept.children.of((built, plan_hash, count), lambda: self._build(built, files, plan_hash, count))
+            memory.keep(plan_hash, plan)  # also if the answer is lost, workers may read it
             await write_children(self._cluster, gathered, [*wanted, *distilled.make], memory, now=self._clock())
             await delete_all(self._cluster, distilled.drop)
             await touch_pods(self._cluster, gathered.pods, workers, plan_hash)
-            memory.keep(plan_hash, plan)
         deployed = deployed_of(gathered.child("Deployment", pool.meta.key.name))
         return kept.view.of(
             (replicas.state.count, workers, plan_hash, list(memory.plans), deployed, withheld),

@@ -21,9 +21,11 @@ def decide_count(
     observation: Observation,
     memory: PoolMemory,
     *,
+    changing: str = "",
     now: float,
 ) -> Decision[ReplicasState]:
-    """The number of workers wanted, given the Deployment that is there. The new state is kept in `memory`."""
+    """The number of workers wanted, given the Deployment that is there, and a worker that changes its artifact, if one
+    does. The new state is kept in `memory`."""
     models = [
         Model(
             name=name,
@@ -36,8 +38,9 @@ def decide_count(
     ]
     decision = decide_replicas(
         policy=ReplicasPolicy.of(pool),
-        live=None if deployment is None else deployment["spec"].get("replicas", 1),
+        live=live_count(deployment),
         workers=workers,
+        changing=changing,
         models=models,
         observation=observation,
         state=memory.replicas,
@@ -45,6 +48,11 @@ def decide_count(
     )
     memory.replicas = decision.state
     return decision
+
+
+def live_count(deployment: Manifest | None) -> int | None:
+    """How many workers the Deployment asks for; None if there is none."""
+    return None if deployment is None else deployment["spec"].get("replicas", 1)
 
 
 def written(pool: ServingPool, deployment: Manifest | None, decision: Decision[ReplicasState]) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from phalanx_contract.plan import Artifact, Plan
@@ -12,6 +12,7 @@ from phalanx_operator.decide.candidate import Sight
 from phalanx_operator.decide.onebyone import without_gone
 from phalanx_operator.decide.restore import restore_rollout
 from phalanx_operator.decide.rollout import RolloutPolicy, decide_rollout
+from phalanx_operator.decide.turns import Standing, Turns, steady
 from phalanx_operator.decide.types import Decision, RolloutState, WorkerView
 from phalanx_operator.reconcile.accepting import Accepted
 from phalanx_operator.reconcile.memory import PoolMemory
@@ -23,6 +24,8 @@ class Rolled:
 
     decision: Decision[RolloutState]
     sight: Sight
+    away: frozenset[str] = frozenset()
+    """Workers that are on their way for it."""
 
     @property
     def state(self) -> RolloutState:
@@ -53,20 +56,46 @@ def decide_rollouts(
     workers: Sequence[WorkerView],
     memory: PoolMemory,
     *,
+    live: int | None,
     now: float,
 ) -> dict[str, Rolled]:
-    """The decisions on every ensemble, by name. The new states are kept in `memory`."""
-    rolled = {}
-    for ensemble in accepted.served:
-        name = ensemble.meta.key.name
-        refusal = accepted.withheld[name].message if name in accepted.withheld else ""
-        policy = RolloutPolicy.of(ensemble, paused=pool.paused, refusal=refusal)
+    """The decisions on every ensemble, by name; `live` is how many workers the Deployment asks for, None without one.
+    The new states are kept in `memory`."""
+    policies = {each.meta.key.name: _policy(each, pool, accepted) for each in accepted.served}
+    sure = steady(workers, plan=memory.latest)
+    standings = {}
+    for name, policy in policies.items():
         before = without_gone(_allowed(memory.rollouts[name], pool), workers)
         sight = Sight.of(workers, name, wanted=policy.wanted, serving=before.serving)
-        decision = decide_rollout(policy=policy, sight=sight, state=before, now=now)
+        away = frozenset(before.alone) - sure
+        standings[name] = Standing(before, sight, away, goes_over=not policy.canary.weight)
+    turns = Turns(standings=standings, steady=sure, surplus=_surplus(workers, live, memory))
+    rolled = {}
+    for name, policy in policies.items():
+        sight = turns.sight_of(name)
+        decision = decide_rollout(policy=policy, sight=sight, state=standings[name].state, now=now)
+        turns = turns.after(name, decision.state)
         memory.rollouts[name] = decision.state
-        rolled[name] = Rolled(decision, sight)
+        rolled[name] = Rolled(decision, sight, turns.standings[name].away)
     return rolled
+
+
+def changing(rolled: Mapping[str, Rolled], workers: Sequence[WorkerView]) -> str:
+    """Name of a worker that is on its way, or says that it is not ready before its pod does; empty if none is."""
+    away = {name for each in rolled.values() for name in each.away}
+    away |= {each.name for each in workers if each.ready and each.report is not None and not each.report.ready}
+    return min(away, default="")
+
+
+def _policy(ensemble: StudentEnsemble, pool: ServingPool, accepted: Accepted) -> RolloutPolicy:
+    withheld = accepted.withheld.get(ensemble.meta.key.name)
+    return RolloutPolicy.of(ensemble, paused=pool.paused, refusal=withheld.message if withheld is not None else "")
+
+
+def _surplus(workers: Sequence[WorkerView], live: int | None, memory: PoolMemory) -> int:
+    """Ready workers that are not wanted any more, so that any of them may be deleted."""
+    wanted = [count for count in (live, memory.replicas.count or live) if count is not None]
+    return max(0, sum(each.ready for each in workers) - min(wanted)) if wanted else 0
 
 
 def _allowed(state: RolloutState, pool: ServingPool) -> RolloutState:

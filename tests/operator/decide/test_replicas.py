@@ -61,7 +61,9 @@ def model(
     )
 
 
-def decide(live, models, state=NEW, *, policy=POLICY, ready=None, now=NOW, busy=None, pods=None, problem=""):
+def decide(
+    live, models, state=NEW, *, policy=POLICY, ready=None, now=NOW, busy=None, pods=None, problem="", changing=""
+):
     """One step with `ready` workers seen; all that run, by default."""
     seen = (live or 0) if ready is None else ready
     return decide_replicas(
@@ -72,6 +74,7 @@ def decide(live, models, state=NEW, *, policy=POLICY, ready=None, now=NOW, busy=
         observation=Observation(at=now - 1, workers=seen, busy_share=busy, problem=problem),
         state=state,
         now=now,
+        changing=changing,
     )
 
 
@@ -335,3 +338,27 @@ def test_what_is_remembered_stays_small_and_in_order(steps):
         assert peaks == sorted(peaks, reverse=True)
         assert len(set(peaks)) == len(peaks)
         assert all(now - at <= DOWN_AFTER_S for at in times)
+
+
+BY_OTHERS = replace(POLICY, low=0, count=2, autoscaling=Autoscaling.EXTERNAL)
+IDLE = ReplicasState(since=NOW - 10 * DOWN_AFTER_S)
+
+
+@pytest.mark.parametrize("policy", [POLICY, BY_OTHERS, replace(POLICY, high=2)])
+def test_none_is_taken_away_while_a_worker_changes_its_artifact(policy):
+    held = decide(4, [model(10.0, seen=4)], IDLE, policy=policy, changing="gpus-a")
+    assert (held.action, held.reason, held.state.count) == (Action.STAY, DecisionReason.WORKERS_CHANGING, 4)
+    assert "2 would do" in held.message and "gpus-a" in held.message
+    after = decide(4, [model(10.0, seen=4)], held.state, policy=policy)
+    assert (after.action, after.state.count) == (Action.LOWER, 2), "nothing that was seen is forgotten"
+    none = decide(4, [model(10.0, seen=4)], IDLE, policy=replace(BY_OTHERS, count=0), changing="gpus-a")
+    assert none.state.count == 0, "a pool that is wanted no more needs no worker"
+
+
+@given(counts, loads, st.sampled_from([POLICY, BY_OTHERS]))
+def test_a_worker_that_changes_its_artifact_keeps_the_number_from_falling_and_from_nothing_else(live, tokens, policy):
+    models = [model(tokens, seen=live)]
+    free = decide(live, models, IDLE, policy=policy)
+    held = decide(live, models, IDLE, policy=policy, changing="gpus-a")
+    assert held.state.count == max(live, free.state.count)
+    assert free.state.count < live or held == free

@@ -13,6 +13,7 @@ from phalanx_operator.api.schema.crd import object_schema
 from phalanx_operator.errors import ClusterError
 from tests.operator.objects import DIGEST, ensemble, pool
 from tests.operator.reconcile.scene import Scene, put
+from tests.operator.reconcile.test_pool import replicas
 
 NEW = "sha256:" + "b" * 64
 
@@ -285,6 +286,24 @@ async def test_a_worker_that_is_replaced_while_workers_change_one_by_one_keeps_n
     await scene.settle()
     assert (planned(scene).artifact.digest, planned(scene).alone) == (NEW, ())
     assert told(scene)[-1] == ("PromoteArtifact", "CandidateWarm", False)
+
+
+async def test_a_pool_shrinks_only_once_the_worker_that_changes_its_artifact_is_back(scene: Scene):
+    await served(scene, workers=3)
+    scene.cluster.crowded = True
+    put(scene, renewed())
+    while not planned(scene).alone:
+        await scene.round(after_s=1.0)
+        scene.cluster.serve()
+    put(scene, pool(replicas={"min": 2, "max": 2}, metrics={"interval": "1s"}))
+    scene.cluster.workers[0].status["ready"] = False
+    await scene.round(after_s=1.0)
+    decision = scene.cluster.status("ServingPool", "gpus")["decision"]
+    assert (decision["reason"], replicas(scene)) == ("WorkersChanging", 3)
+    assert "w-0 is back" in decision["message"]
+    scene.cluster.workers[0].status["ready"] = True
+    await scene.settle()
+    assert (planned(scene).artifact.digest, replicas(scene)) == (NEW, 2)
 
 
 async def test_what_served_in_another_pool_has_to_be_allowed_in_this_one(scene: Scene):
