@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -83,3 +84,23 @@ def test_more_classes_than_are_served_are_refused(tmp_path: Path) -> None:
 def test_a_base_that_is_no_digest_cannot_be_saved(tmp_path: Path) -> None:
     with pytest.raises(ArtifactCorrupt, match=r"manifest\.json: base:"):
         save_adapter(tmp_path / "x", make_adapter(geometry(), seed=0), base="latest", provenance={})
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+@pytest.mark.parametrize("name", ["rows.1.up", "head.bias"])
+def test_numbers_that_are_not_finite_are_refused_by_the_name_of_their_tensor(
+    tmp_path: Path, name: str, value: float
+) -> None:
+    weights = make_adapter(geometry(), seed=0)
+    tensor = weights.up[1] if name == "rows.1.up" else weights.head_bias
+    tensor.flatten()[-1:].fill_(value)
+    save_adapter(tmp_path / "x", weights, base=BASE, provenance={})
+    with pytest.raises(ArtifactUnsupported, match=rf"adapter\.safetensors: the tensor {name} has numbers that are not"):
+        load_adapter(tmp_path / "x")
+
+
+def test_a_scale_that_is_not_finite_is_refused(tmp_path: Path) -> None:
+    weights = dataclasses.replace(make_adapter(geometry(), seed=0), alpha=1e300)
+    save_adapter(tmp_path / "x", weights, base=BASE, provenance={})
+    with pytest.raises(ArtifactUnsupported, match=r"manifest\.json: alpha 1e\+300 is too large"):
+        load_adapter(tmp_path / "x")

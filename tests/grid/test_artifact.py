@@ -77,7 +77,7 @@ def reseal(artifact: Path, name: str) -> None:
 def test_a_saved_grid_comes_back_and_answers_the_same(
     shape: Geometry, ramps: bool, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    grid = make_grid(shape, ramps=ramps)
+    grid = make_grid(shape, ramps=ramps and bool(shape.classes))
     path = tmp_path_factory.mktemp("round") / "grid"
     digest = save_artifact(path, grid, make_tokenizer(20), provenance={})
     loaded = load_artifact(path, digest=digest)
@@ -344,3 +344,9 @@ def test_a_wrong_digest_names_its_field(saved: Path) -> None:
     with pytest.raises(DigestMismatch) as caught:
         load_artifact(saved, digest="sha256:" + "0" * 64)
     assert (caught.value.reason, caught.value.field) == (LoadReason.DIGEST_MISMATCH, "spec.artifact.digest")
+
+
+def test_ramps_of_a_grid_without_classes_are_refused(tmp_path: Path) -> None:
+    save_artifact(tmp_path / "x", make_grid(geometry(classes=0), ramps=True), make_tokenizer(), provenance={})
+    with pytest.raises(ArtifactUnsupported, match=r"manifest\.json: has ramps and no classes"):
+        load_artifact(tmp_path / "x")

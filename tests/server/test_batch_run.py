@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from phalanx_grid import AdapterTable, Batch, FinalStep, RampStep
+from phalanx_grid import AdapterTable, Batch, FinalStep, Grid, RampStep
 from phalanx_grid.execution.staging import Returning
 from phalanx_server.batching.item import Item
 from phalanx_server.engine.batch_run import BatchRun
 from phalanx_server.engine.work import Work
-from tests.grid.builders import make_adapter, make_grid
+from tests.grid.builders import geometry, make_adapter, make_grid
 
 TEXTS = ((2, 3, 4), (5, 6), (7, 8, 9, 10))
 
@@ -60,8 +60,10 @@ class Executor:
             yield step
 
 
-def run_of(device: Device, *, thresholds: tuple[float, ...], slots: tuple[int, ...] = (0, 0, 0)) -> BatchRun:
-    grid = make_grid()
+def run_of(
+    device: Device, *, thresholds: tuple[float, ...], slots: tuple[int, ...] = (0, 0, 0), grid: Grid | None = None
+) -> BatchRun:
+    grid = grid or make_grid()
     table = AdapterTable.for_grid(grid, slots=1, rank_max=2)
     table.put("sha256:a", make_adapter(grid.geometry, seed=1, classes=2))
     model = SimpleNamespace(grid=grid, executor=Executor(grid, device), adapters=table, returns=device)
@@ -121,3 +123,10 @@ def test_heads_of_several_sizes_come_home_one_copy_each(slots: tuple[int, ...]) 
     run = run_of(device, thresholds=(), slots=slots)
     sizes = {work.index: len(answer.logits) for done in run for work, answer in done}
     assert sizes == {index: 2 if slot else 4 for index, slot in enumerate(slots)}
+
+
+def test_ramps_without_classes_say_nothing_and_every_text_is_answered() -> None:
+    device = Device()
+    run = run_of(device, thresholds=(1.0, 1.0), grid=make_grid(geometry(classes=0), ramps=True))
+    assert answered(run, device) == dict.fromkeys(range(len(TEXTS)))
+    assert run.ramps == []

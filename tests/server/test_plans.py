@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from phalanx_contract.plan import Adapter, Artifact, Cut, Ensemble, Plan, hash_plan
 from phalanx_contract.wire import pack
+from phalanx_grid import LoraAdapter, load_artifact, save_adapter
 from phalanx_server.plan.difference import difference
 from phalanx_server.settings import Settings
 from tests.server.artifacts import LABELS, TEXTS, ensemble, make_plan, reference, save_ensemble, save_tenant
@@ -270,6 +272,21 @@ async def test_a_bad_adapter_fails_alone_and_says_why(shop: Shop, start: Start, 
     }  # fmt: skip
     assert (failed, fine, base) == (503, 200, 200)
     assert "BaseMismatch" in body["error"]
+
+
+async def test_an_adapter_whose_numbers_are_not_finite_is_refused_and_fails_no_request_of_others(
+    shop: Shop, start: Start, tmp_path: Path
+) -> None:
+    module = LoraAdapter(load_artifact(shop.base.path).grid.geometry, ("no", "yes"), rank=4, alpha=8.0, seed=1)
+    with torch.no_grad():
+        module.head.bias.fill_(float("nan"))
+    digest = save_adapter(tmp_path / "nan", module.weights(), base=shop.base.digest, provenance={"made": "badly"})
+    adapter = Adapter(name="nan", artifact=Artifact(uri=(tmp_path / "nan").as_uri(), digest=digest))
+    async with start(make_plan(ensemble("films", shop.base, adapters=[adapter]))) as running:
+        (report,) = running.worker.status().adapters
+        status, _, _ = await running.post("/predict", {"inputs": "good"}, **{"X-Phalanx-Tenant": "nan"})
+        assert (report.state, report.reason, status) == ("Failed", "ArtifactUnsupported", 503)
+        assert "the tensor head.bias has numbers that are not finite" in report.message
 
 
 async def test_an_adapter_of_a_higher_rank_than_the_worker_has_room_for_is_refused_by_that_name(

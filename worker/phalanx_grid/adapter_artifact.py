@@ -71,7 +71,7 @@ def load_adapter(path: Path | str, *, digest: str | None = None, base: str | Non
 
     Raises:
         ArtifactNotFound, DigestMismatch, ArtifactCorrupt: as `verify_artifact`.
-        ArtifactUnsupported: an ensemble, or more classes than are served.
+        ArtifactUnsupported: an ensemble, more classes than are served, or numbers that are not finite.
         BaseMismatch: it was trained on another ensemble than `base`.
     """
     manifest, found = verify_artifact(path, digest)
@@ -86,8 +86,9 @@ def load_adapter(path: Path | str, *, digest: str | None = None, base: str | Non
         checked_labels(manifest.labels, len(manifest.labels))
     except ValueError as error:
         raise ArtifactCorrupt(str(error), file=MANIFEST) from error
-    tensors = read_checked(Path(path) / ADAPTER_FILE, _shapes(manifest))
-    return LoadedAdapter(_weights(manifest, tensors), manifest, found)
+    weights = _weights(manifest, read_checked(Path(path) / ADAPTER_FILE, _shapes(manifest)))
+    _check_finite(weights)
+    return LoadedAdapter(weights, manifest, found)
 
 
 def _state(weights: AdapterWeights) -> dict[str, Tensor]:
@@ -119,3 +120,13 @@ def _weights(manifest: AdapterManifest, tensors: dict[str, Tensor]) -> AdapterWe
         head_weight=tensors["head.weight"].float(),
         head_bias=tensors["head.bias"].float(),
     )
+
+
+def _check_finite(weights: AdapterWeights) -> None:
+    """Refuse what a training that diverged leaves, or a format that is too narrow: it would fail every request."""
+    if not bool(torch.isfinite(torch.tensor(weights.alpha / weights.rank, dtype=torch.float32))):
+        raise ArtifactUnsupported(f"alpha {weights.alpha:g} is too large: train with a smaller one", file=MANIFEST)
+    for name, tensor in _state(weights).items():
+        if not bool(torch.isfinite(tensor).all()):
+            message = f"the tensor {name} has numbers that are not finite; train it again, or in a wider number format"
+            raise ArtifactUnsupported(message, file=ADAPTER_FILE)

@@ -81,7 +81,7 @@ def load_artifact(
 
     Raises:
         ArtifactNotFound, DigestMismatch, ArtifactCorrupt: as `verify_artifact`; tensors that do not fit are named.
-        ArtifactUnsupported: an adapter, or more classes than are served.
+        ArtifactUnsupported: an adapter, more classes than are served, or ramps without classes.
     """
     manifest, found = verify_artifact(path, digest)
     if not isinstance(manifest, EnsembleManifest):
@@ -121,6 +121,11 @@ def _empty_grid(manifest: EnsembleManifest) -> Grid:
             "the embeddings and search among them",
             file=MANIFEST,
         )
+    if manifest.ramps and not geometry.classes:
+        message = (
+            "has ramps and no classes, but an embedding has no confidence to leave by: save the grid without ramps"
+        )
+        raise ArtifactUnsupported(message, file=MANIFEST)
     if manifest.max_tokens > geometry.max_tokens:
         raise ArtifactCorrupt(
             f"max_tokens {manifest.max_tokens} exceeds {geometry.max_tokens} positions", file=MANIFEST

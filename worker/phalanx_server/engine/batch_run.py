@@ -72,6 +72,8 @@ class BatchRun:
         adapters = self._model.adapters if self._batch.slots is not None else None
         for step in self._model.executor.steps(self._batch, students=self._students, adapters=adapters):
             if isinstance(step, RampStep):
+                if not step.logits.shape[-1]:
+                    continue  # without classes there is nothing to be confident of
                 spoken = _Spoken(step.row, self._returns.send(step.logits))
                 self._spoken.append(spoken)
                 self._unread.append(spoken)
