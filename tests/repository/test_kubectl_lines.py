@@ -18,8 +18,8 @@ _FENCED = re.compile(r"^```\w*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _SUBSTITUTED = re.compile(r"\$\((?!kubectl)[^)]*\)")
 """What another program puts into a command."""
 _LINE = re.compile(r"(?:^|[|&(] *|\$ )(kubectl [^|#&)\n]+)", re.MULTILINE)
-_SPAN = re.compile(r"`(kubectl [^`]+)`")
-_IN_ALERTS = re.compile(r": (kubectl [^;\n]+)$", re.MULTILINE)
+_SPAN = re.compile(r"`(kubectl [^`\n]+)`")
+_IN_ALERTS = re.compile(r": (kubectl [^;\n\"]+)$", re.MULTILINE)
 _PLUGIN = "kubectl phalanx"
 
 
@@ -27,7 +27,7 @@ def commands(text: str) -> set[str]:
     """Every whole command of a page: in fenced blocks, between backticks, and at the end of an alert's sentence."""
     blocks = _SUBSTITUTED.sub("x", "\n".join(_FENCED.findall(text)).replace("\\\n", " "))
     found = {*_LINE.findall(blocks), *_SPAN.findall(text), *_IN_ALERTS.findall(text)}
-    return {" ".join(line.split()) for line in found if not line.startswith(_PLUGIN)}
+    return {" ".join(line.partition(" | ")[0].split()) for line in found if not line.startswith(_PLUGIN)}
 
 
 def refused(command: str) -> str:
@@ -52,7 +52,7 @@ def test_commands_in_pages_examples_and_messages_have_only_flags_that_kubectl_ha
         ("```sh\nkubectl get ens -w   # why\n```\n", {"kubectl get ens -w"}),
         ("```sh\nkubectl phalanx status\nsed x a.yaml | kubectl apply -f -\n```\n", {"kubectl apply -f -"}),
         ('```sh\nkubectl create -f $(x y) -n "$(z)"\n```\n', {'kubectl create -f x -n "x"'}),
-        ("see `kubectl logs POD --previous` and\n", {"kubectl logs POD --previous"}),
+        ("see `kubectl logs POD --previous | tail -1` and\n", {"kubectl logs POD --previous"}),
         ("Their log says why: kubectl logs -A\n", {"kubectl logs -A"}),
     ],
 )
