@@ -47,7 +47,8 @@ def command(
     """Serve the ServingPools, StudentEnsembles and TenantAdapters of FILES with local processes.
 
     The same schemas, decisions and manifests as in a cluster; no cluster and no Docker. Artifacts are named by
-    file:///ABSOLUTE/PATH, or file://./PATH from the folder of the YAML file. Secrets in the files serve as API keys.
+    file:///ABSOLUTE/PATH, file://./PATH from the folder of the YAML file, or pvc://NAME/PATH with --claim NAME=DIR.
+    Secrets in the files serve as API keys.
     Ctrl-C drains the workers and leaves nothing behind; a second Ctrl-C does not wait.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")

@@ -1,4 +1,4 @@
-"""The files of values in docs/platform.md do what the text around them says."""
+"""The files of values in the pages do what the text around them says."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _VALUES = re.compile(r"```yaml\n(# values\.yaml\n.*?)```", re.DOTALL)
 PAGE = (REPOSITORY / "docs" / "platform.md").read_text()
 
 
-def documented(key, folder):
-    """The page's file of values that sets `key`, written into the folder."""
-    (text,) = (text for text in _VALUES.findall(PAGE) if key in yaml.safe_load(text))
+def documented(key, folder, page=PAGE):
+    """What the chart makes of the page's file of values that sets `key`, which is written into the folder."""
+    (text,) = (text for text in _VALUES.findall(page) if key in yaml.safe_load(text))
     path = folder / "values.yaml"
     path.write_text(text)
     return render("--values", path)
@@ -51,3 +51,8 @@ def test_the_documented_policy_lets_a_prometheus_of_another_namespace_read_and_b
     assert reader["namespaceSelector"] == {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}
     asked = [peer for rule in spec["egress"] for peer in rule.get("to", []) if rule["ports"][0]["port"] == 9090]
     assert asked == [reader]
+
+
+def test_the_values_for_the_operator_of_prometheus_make_workers_and_operator_known_to_it(tmp_path):
+    objects = documented("metrics", tmp_path, (REPOSITORY / "docs" / "observability.md").read_text())
+    assert the("ServiceMonitor", objects) and the("PodMonitor", objects)
