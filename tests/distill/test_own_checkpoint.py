@@ -14,14 +14,16 @@ from phalanx_cli.main import main
 from phalanx_distill.corpus import Corpus
 from phalanx_distill.errors import SettingError
 from phalanx_distill.head import check_head, head_mark, why_fresh
-from phalanx_distill.noting import note_ignorance
+from phalanx_distill.noting import cut_said, note_cut, note_ignorance
 from phalanx_distill.prepare import prepare
-from phalanx_distill.report.document import Report, read_report
+from phalanx_distill.report.document import CutFacts, Report, read_report
 from phalanx_distill.report.page import render
 from phalanx_distill.sources import Checkpoint, find_checkpoint
 from phalanx_distill.taught import Taught
+from phalanx_distill.teachers import untaught
 from phalanx_grid import CheckpointHead, Tokenizer
 from tests.distill import tiny
+from tests.distill.reports import ensemble_report
 
 OUTPUTS = ("colour", "animal", "city")
 """What the checkpoint calls its outputs: neither in alphabetical order nor the reverse of it."""
@@ -213,3 +215,45 @@ def test_a_teacher_that_always_gives_the_commonest_answer_is_warned_of(tmp_path:
     (warning,) = run.notes.warnings
     share = f"{100 * often / len(rows):.1f}\N{NO-BREAK SPACE}%"
     assert f"gets {share} of the validation rows right, and always answering {commonest} would get {share}" in warning
+
+
+@pytest.mark.parametrize(
+    ("limit", "served", "says"),
+    [
+        (
+            128,
+            256,
+            "25.0 % of the rows (250 of 1,000) are longer than 128 tokens and cut there, but up to 256 are served",
+        ),
+        (128, 256, "set max_tokens and transfer.max_tokens, to at most 256"),
+        (
+            256,
+            256,
+            "256 tokens and cut there, which is all that the teacher reads: longer texts are cut when served, too",
+        ),
+    ],
+)
+def test_cut_rows_are_told_with_what_to_set(limit: int, served: int, says: str) -> None:
+    said = cut_said(CutFacts(rows=1000, cut=250, limit_tokens=limit, served_tokens=served))
+    assert says in said.replace("\N{NO-BREAK SPACE}", " ")
+
+
+@pytest.mark.parametrize(("limit", "most"), [(8, 8), (16, 16), (64, 32)])
+def test_rows_beyond_the_limit_are_counted_and_warned_of(tmp_path: Path, limit: int, most: int) -> None:
+    """A tiny row has a word for each token, and two special tokens; the teacher has 32 positions."""
+    run = tiny.tiny_run(tmp_path, tiny.settings(max_tokens=limit))
+    grid, tokenizer = untaught(run, 0)
+    note_cut(run, grid, tokenizer)
+    longer = sum(len(row.text.split()) + 2 > most for row in tiny.rows())
+    assert run.notes.cut == CutFacts(rows=400, cut=longer, limit_tokens=most, served_tokens=32)
+    assert len(run.notes.warnings) == (longer > 0)
+    assert (longer > 0) == (limit == 8)
+
+
+def test_the_page_says_how_many_rows_were_cut() -> None:
+    report = ensemble_report()
+    assert "rows cut at" not in render(report)
+    report.notes.cut = CutFacts(rows=1297, cut=13, limit_tokens=128, served_tokens=512)
+    page = render(report)
+    assert "rows cut at 128 tokens" in page
+    assert "13 (1.0\N{NO-BREAK SPACE}%)" in page

@@ -11,12 +11,13 @@ from torch import Tensor
 from phalanx_distill.boost import mean_square
 from phalanx_distill.corpus import Corpus
 from phalanx_distill.evaluate import accuracy_of
-from phalanx_distill.report.document import CorpusFacts, Residual, TeacherNote
-from phalanx_distill.report.words import percent, shortened
+from phalanx_distill.report.document import CorpusFacts, CutFacts, Residual, TeacherNote
+from phalanx_distill.report.words import count, percent, shortened
 from phalanx_distill.run import Run
 from phalanx_distill.targets import centred
 from phalanx_distill.taught import Taught
 from phalanx_distill.teacher import label_indices, share_right
+from phalanx_grid import Grid, Tokenizer
 
 
 def warn(run: Run, line: str) -> None:
@@ -38,6 +39,30 @@ def note_sources(run: Run, texts: Sequence[str]) -> None:
 def note_corpus(run: Run, name: str, corpus: Corpus) -> None:
     """Texts and tokens of a part."""
     run.notes.corpora.append(CorpusFacts(name=name, texts=len(corpus), tokens=sum(corpus.lengths)))
+
+
+def note_cut(run: Run, grid: Grid, tokenizer: Tokenizer) -> None:
+    """How many labelled rows are cut, with a warning where there are any: what is measured does not speak for them."""
+    parts = run.prepared.parts
+    texts = [row.text for part in (parts.train, parts.validation, parts.test) for row in part]
+    served = min(tokenizer.max_tokens, grid.geometry.max_tokens)
+    limit = min(run.settings.max_tokens, served)
+    cut = sum(encoding.truncated for encoding in tokenizer.encode(texts, max_tokens=limit))
+    run.notes.cut = CutFacts(rows=len(texts), cut=cut, limit_tokens=limit, served_tokens=served)
+    if cut:
+        warn(run, cut_said(run.notes.cut))
+
+
+def cut_said(facts: CutFacts) -> str:
+    """That rows were cut, and what to set. Pure."""
+    share = f"{percent(facts.cut / facts.rows)} of the rows ({count(facts.cut)} of {count(facts.rows)})"
+    said = f"{share} are longer than {facts.limit_tokens} tokens and cut there"
+    if facts.limit_tokens == facts.served_tokens:
+        return f"{said}, which is all that the teacher reads: longer texts are cut when served, too"
+    return (
+        f"{said}, but up to {facts.served_tokens} are served: accuracy and agreement are not those of longer texts; "
+        f"set max_tokens and transfer.max_tokens, to at most {facts.served_tokens}"
+    )
 
 
 def note_teachers(run: Run, answers: Mapping[int, Tensor], expected: Tensor) -> None:

@@ -17,7 +17,7 @@ from phalanx_distill.ensemble import train_ensemble
 from phalanx_distill.evaluate import Measured, measure
 from phalanx_distill.head import head_mark, tell_head
 from phalanx_distill.lock import Waiting, locked
-from phalanx_distill.noting import note_corpus, note_ignorance, note_taught
+from phalanx_distill.noting import note_corpus, note_cut, note_ignorance, note_taught
 from phalanx_distill.output import check_output, finished, work_dir
 from phalanx_distill.packaged import pooled_texts
 from phalanx_distill.predict import each_batch, predict
@@ -92,6 +92,7 @@ def _fingerprint(sources: Sources, settings: DistillSettings, prepared: Prepared
 
 def _train(run: Run, teacher: Grid, tokenizer: Tokenizer, out: Path) -> Report:
     tell_head(run)
+    note_cut(run, teacher, tokenizer)
     transfer, validation = teach(run, teacher, tokenizer)
     note_ignorance(run, validation)
     note_taught(run, transfer, validation)

@@ -54,6 +54,18 @@ class CorpusFacts(msgspec.Struct, frozen=True, kw_only=True):
     tokens: int
 
 
+class CutFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """Labelled rows, and those of them that have more than `limit_tokens` and were cut there.
+
+    `served_tokens` is where the artifact cuts a text.
+    """
+
+    rows: int
+    cut: int
+    limit_tokens: int
+    served_tokens: int
+
+
 class Residual(msgspec.Struct, frozen=True, kw_only=True):
     """The mean square of the teacher's centred logits: what there is to learn before the first student."""
 
@@ -81,6 +93,7 @@ class Notes(msgspec.Struct, kw_only=True):
     warnings: list[str] = []
     candidates: list[Candidate] = []
     corpora: list[CorpusFacts] = []
+    cut: CutFacts | None = None
     transfer_sources: dict[str, int] = {}
     untaught: Residual | None = None
     prefix_weights: list[list[float]] = []

@@ -22,6 +22,7 @@ def data_section(report: Report) -> Section:
             ("validation rows", f"{count(data.validation)} ({percent(data.validation / max(kept, 1))})"),
             ("held-out rows", f"{count(data.test)} ({percent(data.test / max(kept, 1))})"),
             ("labels", count(len(report.labels))),
+            *_cut(report),
         ],
     )
     blocks: list[Block] = [table]
@@ -30,6 +31,17 @@ def data_section(report: Report) -> Section:
     elif data.transfer:
         blocks.append(facts("Transfer text", [("texts", count(data.transfer))]))
     return Section("data", "Data", tuple(blocks))
+
+
+def _cut(report: Report) -> list[tuple[str, str]]:
+    cut = report.notes.cut
+    if cut is None:
+        return []
+    share = f"{count(cut.cut)} ({percent(cut.cut / max(cut.rows, 1))})"
+    return [
+        (f"rows cut at {cut.limit_tokens} tokens", share),
+        ("tokens of a text that are served", count(cut.served_tokens)),
+    ]
 
 
 def _sources(sources: dict[str, int]) -> Table:
