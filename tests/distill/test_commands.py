@@ -39,7 +39,10 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 BAD = [
     ({"--teacher": "nowhere"}, r"nowhere: no such folder, and none of minilm, mpnet; give a checkpoint's folder"),
-    ({"--teacher": "{here}/pickled"}, r"pickled: no \.safetensors file in it; pickled weights are not read"),
+    (
+        {"--teacher": "{here}/pickled"},
+        r"pickled: no \.safetensors file in it; pickled weights are never read; save them as safetensors by",
+    ),
     ({"--data": "nothing"}, r"nothing: no such file, and none of trec6, trec50, .*; give a \.jsonl or \.csv file"),
     ({"--data": "{here}/none.csv"}, r"none\.csv: No such file"),
     ({"--data": "{here}/few.jsonl"}, r"a classifier needs two labels; the data have x"),

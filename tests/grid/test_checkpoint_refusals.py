@@ -30,6 +30,7 @@ def test_the_same_seed_gives_the_same_fresh_head(tmp_path: Path) -> None:
     ("config", "message"),
     [
         ({"model_type": "gpt2"}, "model_type 'gpt2' is not supported; use one of bert, mpnet"),
+        ({"model_type": "roberta"}, "no conversion makes one of another, so fine-tune an encoder of these families"),
         ({"auto_map": {"AutoModel": "x.Y"}}, "auto_map asks for code"),
         ({"hidden_act": "relu"}, "hidden_act 'relu' is not supported"),
         ({"position_embedding_type": "relative_key"}, "position_embedding_type 'relative_key' is not supported"),
@@ -116,3 +117,30 @@ def test_a_pooling_that_no_grid_has_is_refused_unless_one_is_passed(tmp_path: Pa
     with pytest.raises(CheckpointError, match="pools otherwise than by cls or mean; pass pooling"):
         import_checkpoint(tmp_path)
     assert import_checkpoint(tmp_path, pooling="mean")[0].geometry.pooling == "mean"
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_checkpoint_that_was_refused_is_read_once_converted_as_the_messages_say(tmp_path: Path) -> None:
+    """An old layout: pickled weights and a vocabulary without tokenizer.json."""
+    transformers = pytest.importorskip("transformers")
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad"]
+    (tmp_path / "vocab.txt").write_text("\n".join(words))
+    config = transformers.BertConfig(
+        hidden_size=4, num_hidden_layers=1, num_attention_heads=2, intermediate_size=6, vocab_size=len(words)
+    )
+    model = transformers.BertForSequenceClassification(config)
+    config.save_pretrained(tmp_path)
+    torch.save(model.state_dict(), tmp_path / "pytorch_model.bin")
+    with pytest.raises(
+        CheckpointError, match=r"tokenizer\.json: .*AutoTokenizer\.from_pretrained\(DIR\)\.save_pretrained"
+    ):
+        import_checkpoint(tmp_path)
+    transformers.AutoTokenizer.from_pretrained(tmp_path).save_pretrained(tmp_path)
+    with pytest.raises(
+        CheckpointError, match=r"AutoModelForSequenceClassification\.from_pretrained\(DIR\)\.save_pretrained"
+    ):
+        import_checkpoint(tmp_path)
+    transformers.AutoModelForSequenceClassification.from_pretrained(tmp_path).save_pretrained(tmp_path)
+    grid, tokenizer = import_checkpoint(tmp_path)
+    assert torch.equal(grid.readout.head.weight[0], model.classifier.weight)
+    assert tokenizer.encode(["good bad"])[0].ids == [2, 5, 6, 3]

@@ -10,6 +10,7 @@ from phalanx_distill.errors import DataError, WeightsError
 from phalanx_distill.packaged import ENCODERS, SETS, encoder_dir, packaged_rows
 from phalanx_distill.packaged.encoders import file_sha256
 from phalanx_grid import CheckpointHead, read_head
+from phalanx_grid.checkpoint_tensors import TO_SAFETENSORS
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def find_checkpoint(name: str) -> Checkpoint:
         raise WeightsError(f"{name}: no such folder, and none of {', '.join(ENCODERS)}; give a checkpoint's folder")
     weights = sorted(folder.glob("*.safetensors"))
     if not weights:
-        raise WeightsError(f"{name}: no .safetensors file in it; pickled weights are not read, convert them first")
+        raise WeightsError(f"{name}: no .safetensors file in it; {TO_SAFETENSORS}")
     digests = [file_sha256(path) for path in weights]
     return Checkpoint(name=folder.resolve().name, folder=folder, sha256="+".join(digests), head=read_head(folder))
 

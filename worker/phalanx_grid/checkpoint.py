@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 import torch
 from torch import Tensor
@@ -21,6 +21,11 @@ from phalanx_grid.geometry import Family, Geometry, Pooling
 from phalanx_grid.grid import Grid
 from phalanx_grid.tokenizer import FILE as TOKENIZER
 from phalanx_grid.tokenizer import Tokenizer
+
+_TO_FAST: Final = (
+    "missing; only fast tokenizers are read: save one by transformers' "
+    "AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)"
+)
 
 
 def import_checkpoint(
@@ -44,7 +49,7 @@ def import_checkpoint(
     """
     directory = Path(directory)
     if not (directory / TOKENIZER).is_file():
-        raise CheckpointError("missing; only fast tokenizers are supported", file=TOKENIZER)
+        raise CheckpointError(_TO_FAST, file=TOKENIZER)
     config = read_config(directory)
     names = FAMILIES[cast(Family, config.model_type)]
     tensors = read_tensors(directory)

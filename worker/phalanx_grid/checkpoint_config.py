@@ -64,9 +64,8 @@ def read_config(directory: Path) -> Config:
     if config is None:
         raise CheckpointError("missing; expected a Hugging Face checkpoint directory", file="config.json")
     refusals = {
-        f"model_type {config.model_type!r} is not supported; use one of {', '.join(FAMILIES)}": (
-            config.model_type not in FAMILIES
-        ),
+        f"model_type {config.model_type!r} is not supported; use one of {', '.join(FAMILIES)}: no conversion makes one "
+        "of another, so fine-tune an encoder of these families on your rows": (config.model_type not in FAMILIES),
         "auto_map asks for code of the checkpoint's own, which is never run": bool(config.auto_map),
         f"hidden_act {config.hidden_act!r} is not supported; only gelu is": config.hidden_act != "gelu",
         f"position_embedding_type {config.position_embedding_type!r} is not supported; only absolute is": (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import msgspec
 import torch
@@ -14,6 +15,10 @@ from phalanx_grid.errors import CheckpointError
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+TO_SAFETENSORS: Final = (
+    "pickled weights are never read; save them as safetensors by transformers: "
+    "AutoModelForSequenceClassification.from_pretrained(DIR).save_pretrained(DIR), or AutoModel for a plain encoder"
+)
 
 
 class _Index(msgspec.Struct, frozen=True):
@@ -52,7 +57,7 @@ def _files(directory: Path) -> list[str]:
         return sorted(names)
     pickled = sorted(path.name for pattern in ("*.bin", "*.pt", "*.pth") for path in directory.glob(pattern))
     if pickled:
-        raise CheckpointError("pickled weights are never read; convert them to safetensors", file=pickled[0])
+        raise CheckpointError(TO_SAFETENSORS, file=pickled[0])
     raise CheckpointError("missing", file=SINGLE)
 
 
