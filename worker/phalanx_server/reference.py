@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec.inspect as types
@@ -47,22 +47,20 @@ _UNITS: Final = {"s": "seconds", "bytes": "bytes", "tokens": "tokens", "texts": 
 
 def reference() -> str:
     """The page as Markdown."""
-    fields = types.type_info(Settings).fields
-    own = [field for field in fields if variable(field.name) not in OPERATOR_ENV]
-    handed_on = [field for field in fields if variable(field.name) in OPERATOR_ENV]
+    settings = types.type_info(Settings)
+    assert isinstance(settings, types.StructType)
+    own = [field for field in settings.fields if variable(field.name) not in OPERATOR_ENV]
+    handed_on = [field for field in settings.fields if variable(field.name) in OPERATOR_ENV]
     texts = texts_below(Settings)
-    head, more = (
-        "| variable | values | default | meaning |\n|---|---|---|---|\n",
-        "| variable | from | meaning |\n|---|---|---|\n",
-    )
-    first = "".join(
-        f"| `{variable(field.name)}` | {_values(field)} | `{_default(field)}` | {texts[field.name]} |\n"
-        for field in own
-    )
-    second = "".join(
-        f"| `{variable(field.name)}` | {_FIELDS.get(field.name, '')} | {texts[field.name]} |\n" for field in handed_on
-    )
-    return f"{_HEADER}\n{head}{first}{_OPERATORS}{more}{second}"
+    rows = ((f"`{variable(each.name)}`", _values(each), f"`{_default(each)}`", texts[each.name]) for each in own)
+    more = ((f"`{variable(each.name)}`", _FIELDS.get(each.name, ""), texts[each.name]) for each in handed_on)
+    first = _table(("variable", "values", "default", "meaning"), rows)
+    return f"{_HEADER}\n{first}{_OPERATORS}{_table(('variable', 'from', 'meaning'), more)}"
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join(f"|{'|'.join(line)}|\n" if line[0] == "---" else f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def texts_below(kind: type) -> dict[str, str]:
