@@ -133,7 +133,10 @@ ACCURACY_BUDGET_LEFT: Final = Metric(
     help="Share of the burst budget that is left: 1 while nothing is spent, 0 when the floor rises.",
 )
 SHED: Final = Metric(
-    name="phalanx_shed", kind="counter", labels=("ensemble",), help="Texts refused with 429 at admission."
+    name="phalanx_shed",
+    kind="counter",
+    labels=("ensemble",),
+    help="Texts refused with 429: at admission, or for want of an adapter slot.",
 )
 CAPACITY: Final = Metric(
     name="phalanx_capacity_tokens_per_second",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from typing import Any
 
 import msgspec
@@ -247,3 +248,48 @@ async def test_what_a_tenant_asks_beyond_its_rate_does_not_count_as_load(shop: S
         before = asked(running)
         assert [(await running.post(path, body(*TEXTS)))[0] for _ in range(3)] == [429] * 3
         assert asked(running) == before
+
+
+async def test_a_tenant_without_a_slot_is_answered_beside_a_busy_one_and_its_wait_for_it_counts(
+    shop: Shop, start: Start, gate: Gate
+) -> None:
+    async with start(shop.plan(), adapter_slots=1) as running:
+        hosted = running.worker.registry.hosted["films"]
+        assert hosted.shelf is not None
+
+        async def asked(name: str) -> asyncio.Task[Any]:
+            """A request that was admitted, and may wait for its slot."""
+            before = hosted.admission.tokens
+            request = asyncio.create_task(running.post(f"/v2/models/films:{name}/infer", body("good")))
+            await until(lambda: hosted.admission.tokens > before)
+            return request
+
+        with gate.closed():
+            requests = [await asked("acme")]
+            await until(lambda: bool(gate.turns))
+            requests.append(await asked("brick"))
+            await until(lambda: bool(hosted.shelf.leases._barred))
+            requests.append(await asked("acme"))
+            assert running.worker.answering.in_engine == 1, "a barred slot took a new pin"
+            opened_s = time.monotonic()
+        answers = await asyncio.gather(*requests)
+    assert [status for status, _, _ in answers] == [200, 200, 200]
+    assert [len(scores(answer)) for _, answer, _ in answers] == [2, 4, 2]
+    assert all(work.item.arrival_s < opened_s for turn in gate.turns for work in turn.works)
+
+
+async def test_a_request_that_gets_no_slot_in_time_is_counted_as_shed_and_holds_nothing(
+    shop: Shop, start: Start, gate: Gate
+) -> None:
+    async with start(shop.plan(), adapter_slots=1, request_timeout_s=0.2) as running:
+        with gate.closed():
+            first = asyncio.create_task(running.post("/v2/models/films:acme/infer", body("good")))
+            await until(lambda: bool(gate.turns))
+            status, answer, _ = await running.post("/v2/models/films:brick/infer", body("bad", "good"))
+        assert (await first)[0] == 200
+        await until(lambda: running.worker.answering.in_engine == 0)
+        exposition = await running.metrics()
+        assert running.worker.registry.hosted["films"].admission.tokens == 0
+    assert status == 429
+    assert "adapter slots" in answer["error"]
+    assert 'phalanx_shed_total{ensemble="films"} 2.0' in exposition

@@ -63,6 +63,11 @@ class QueueBound:
     limit_tokens: float
     tokens_per_s: float
 
+    @property
+    def longest_s(self) -> float:
+        """Seconds that a full queue takes to drain, with its reserve."""
+        return self.limit_tokens * (1 + RESERVE) / self.tokens_per_s
+
 
 @dataclass(slots=True)
 class TokenBucket:

@@ -1,10 +1,12 @@
-"""The way of one request: tokenize, pin the adapter, admit, queue, wait."""
+"""The way of one request: tokenize, admit, pin the adapter, queue, wait."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
 import time
+from dataclasses import dataclass
+from typing import Final
 
 from phalanx_contract import metrics as names
 from phalanx_grid import Encoding
@@ -16,10 +18,27 @@ from phalanx_server.engine.thread import Engine
 from phalanx_server.engine.work import Pending, Results, Work
 from phalanx_server.errors import Overloaded, ServeError
 from phalanx_server.metrics import Metrics
+from phalanx_server.serving.leases import Lease
 from phalanx_server.serving.routing import Target
-from phalanx_server.serving.shelf import Lease
 from phalanx_server.serving.tokens import TokenThreads
 from phalanx_server.settings import Settings
+
+_LEASE_WAIT_S: Final = 1.0
+"""Wait at least so long for an adapter's slot: those that use it may take as long as a full queue does."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Came:
+    """When a request came, and the most tokens a second that may have been arriving before it."""
+
+    at_s: float
+    before: float
+
+    @classmethod
+    def now(cls, target: Target) -> _Came:
+        """At this moment; it is not among what was offered yet."""
+        now_s = time.monotonic()
+        return cls(now_s, target.model.offered.now.rate(now_s).high)
 
 
 class Answering:
@@ -45,10 +64,11 @@ class Answering:
         start_s = time.monotonic()
         encodings = await self._tokens.encode(target.model.tokenizer, query.texts, truncate=query.truncate)
         tokenization_s = time.monotonic() - start_s
-        lease = await self._lease(target, len(encodings))
-        pending, works = self._works(target, query, encodings, lease.slot)
-        tokens = sum(work.item.tokens for work in works)
-        self._admit(target, works, bound)
+        came = _Came.now(target)
+        tokens = sum(len(encoding.ids) for encoding in encodings)
+        self._admit(target, len(encodings), tokens, bound)
+        lease = await self._lease(target, len(encodings), tokens, bound)
+        pending, works = self._works(target, query, encodings, came, lease.slot)
         self._engine.submit(works)
         try:
             answers = await pending.done
@@ -72,29 +92,38 @@ class Answering:
         for work in results.retired:
             target = self._holds.pop(work.item.id)
             target.hosted.admission.settle(tenant=work.item.tenant, tokens=work.item.tokens)
-            target.shelf.release(work.item.slot)
+            target.shelf.leases.release(work.item.slot)
 
     @property
     def in_engine(self) -> int:
         """Texts that the engine has not retired."""
         return len(self._holds)
 
-    async def _lease(self, target: Target, count: int) -> Lease:
+    async def _lease(self, target: Target, count: int, tokens: int, bound: QueueBound) -> Lease:
+        """The slot of what was admitted; without one its tokens are given back."""
         if target.tenant is None:
             return Lease(slot=0, labels=target.model.labels)
-        return await target.shelf.lease(target.tenant, count)
+        wait_s = min(max(bound.longest_s, _LEASE_WAIT_S), self._settings.request_timeout_s)
+        try:
+            return await target.shelf.leases.lease(target.tenant, count, wait_s=wait_s)
+        except BaseException as error:
+            target.hosted.admission.settle(tenant=target.tenant_name, tokens=tokens)
+            if isinstance(error, Overloaded):
+                self._metrics.inc(names.SHED, target.model.name, by=count)
+            raise
 
-    def _works(self, target: Target, query: Query, encodings: list[Encoding], slot: int) -> tuple[Pending, list[Work]]:
-        pending, now_s = Pending(len(encodings)), time.monotonic()
-        before = target.model.offered.now.rate(now_s).high
+    def _works(
+        self, target: Target, query: Query, encodings: list[Encoding], came: _Came, slot: int
+    ) -> tuple[Pending, list[Work]]:
+        pending = Pending(len(encodings))
         works = [
             Work(
                 item=Item(
                     id=next(self._ids),
                     ensemble=target.model.name,
                     tokens=len(encoding.ids),
-                    arrival_s=now_s,
-                    deadline_s=now_s + self._settings.request_timeout_s,
+                    arrival_s=came.at_s,
+                    deadline_s=came.at_s + self._settings.request_timeout_s,
                     tenant=target.tenant_name,
                     slot=slot,
                 ),
@@ -102,16 +131,16 @@ class Answering:
                 model=target.model,
                 pending=pending,
                 index=index,
-                before=before,
+                before=came.before,
                 embedding=query.embedding,
             )
             for index, encoding in enumerate(encodings)
         ]
+        self._holds |= dict.fromkeys((work.item.id for work in works), target)
         return pending, works
 
-    def _admit(self, target: Target, works: list[Work], bound: QueueBound) -> None:
+    def _admit(self, target: Target, texts: int, tokens: int, bound: QueueBound) -> None:
         spec = target.tenant.spec if target.tenant else None
-        tokens = sum(work.item.tokens for work in works)
         ask = Ask(
             tenant=target.tenant_name,
             tokens=tokens,
@@ -120,13 +149,9 @@ class Answering:
         )
         verdict = target.hosted.admission.decide(ask, bound, now_s=time.monotonic())
         if not (isinstance(verdict, Shed) and verdict.reason is ShedReason.RATE):
-            self._offer(target, texts=len(works), tokens=tokens)
-        if isinstance(verdict, Shed):
-            for work in works:
-                target.shelf.release(work.item.slot)
-        self._shed_if(verdict, target, len(works))
+            self._offer(target, texts=texts, tokens=tokens)
+        self._shed_if(verdict, target, texts)
         self._metrics.inc(names.TOKENS, target.model.name, by=tokens)
-        self._holds |= dict.fromkeys((work.item.id for work in works), target)
 
     def _shed_if(self, verdict: Admit | Shed | None, target: Target, count: int) -> None:
         if isinstance(verdict, Shed):

@@ -6,17 +6,14 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from phalanx_contract.plan import Adapter
 from phalanx_contract.worker import LoadReason, LoadState
-from phalanx_grid import AdapterNotLoaded, AdapterTableFull, AdapterWeights
-from phalanx_server.errors import Overloaded, Unavailable
+from phalanx_grid import AdapterWeights
 from phalanx_server.loading.failure import LoadFailure
 from phalanx_server.models import Model
-
-_LEASE_WAIT_S: Final = 1.0
-"""Longest wait for a slot while other tenants hold all of them: a batch or a few."""
+from phalanx_server.serving.leases import Leases
 
 
 @dataclass(slots=True, eq=False)
@@ -36,13 +33,14 @@ class Tenant:
         self.weights, self.digest = weights, digest
         self.state, self.failure = LoadState.SERVING, None
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lease:
-    """A pinned slot (0: the base model, which needs no pin) and the labels of the readout in it."""
-
-    slot: int
-    labels: tuple[str, ...]
+    @property
+    def why(self) -> str:
+        """Why it cannot be asked."""
+        if self.failure is None:
+            return f"the adapter {self.spec.name} is being loaded"
+        if self.failure.reason is LoadReason.INTERNAL:
+            return f"the adapter {self.spec.name} cannot be loaded"
+        return f"the adapter {self.spec.name} cannot be loaded: {self.failure}"
 
 
 class Shelf:
@@ -58,7 +56,7 @@ class Shelf:
         self.model = model
         self.tenants: dict[str, Tenant] = {}
         self._load, self._run = load, run
-        self._freed = asyncio.Event()
+        self.leases = Leases(model.adapters, run)
 
     async def adopt(self, adapters: Iterable[Adapter], *, within_s: float) -> None:
         """Load these, and come back when each was tried once, or in time: who is late joins when it is loaded."""
@@ -107,57 +105,3 @@ class Shelf:
         for tenant in self.tenants.values():
             if tenant.task is not None:
                 tenant.task.cancel()
-
-    async def lease(self, tenant: Tenant, count: int) -> Lease:
-        """Pin the tenant's adapter `count` times, once for each text; each is released when its text is over.
-
-        Raises:
-            Unavailable: it is not loaded. Overloaded: every slot is in use.
-        """
-        loop = asyncio.get_running_loop()
-        until_s = loop.time() + _LEASE_WAIT_S
-        while loop.time() < until_s:
-            weights, digest = tenant.weights, tenant.digest
-            if weights is None:
-                raise Unavailable(f"the adapter {tenant.spec.name} {_why(tenant)}", retry_after_s=1.0)
-            slot = self._pin(digest, count)
-            if slot is not None:
-                return Lease(slot=slot, labels=weights.labels)
-            await self._put(digest, weights, until_s=until_s)
-        raise Overloaded("overloaded: too many tenants at once for the adapter slots", retry_after_s=_LEASE_WAIT_S)
-
-    def release(self, slot: int) -> None:
-        """Undo one pin; slot 0 has none."""
-        if slot:
-            self.model.adapters.release(slot)
-            self._freed.set()
-
-    def _pin(self, digest: str, count: int) -> int | None:
-        """All pins or none; a removal on another thread may come in between."""
-        pinned: list[int] = []
-        try:
-            for _ in range(count):
-                pinned.append(self.model.adapters.acquire(digest))
-        except AdapterNotLoaded:
-            for slot in pinned:
-                self.model.adapters.release(slot)
-            return None
-        return pinned[0]
-
-    async def _put(self, digest: str, weights: AdapterWeights, *, until_s: float) -> None:
-        """Load into a slot, or wait for one to become free."""
-        self._freed.clear()
-        try:
-            await self._run(self.model.adapters.put, digest, weights)
-        except AdapterTableFull:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout_at(until_s):
-                    await self._freed.wait()
-
-
-def _why(tenant: Tenant) -> str:
-    if tenant.failure is None:
-        return "is being loaded"
-    if tenant.failure.reason is LoadReason.INTERNAL:
-        return "cannot be loaded"
-    return f"cannot be loaded: {tenant.failure}"
