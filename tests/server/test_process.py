@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 import aiohttp
 
-from phalanx_contract.plan import Cut, Plan
+from phalanx_contract.plan import Adapter, Artifact, Cut, Plan
 from phalanx_contract.wire import pack
 from tests.server.artifacts import TEXTS, ensemble, make_plan
 from tests.server.conftest import Shop
@@ -70,6 +71,19 @@ async def test_sigterm_finishes_what_was_asked_fails_readiness_and_exits_zero(sh
         await until(lambda: not_ready(session, url))
         assert await asyncio.gather(*running) == [200] * len(running)
         assert await asyncio.wait_for(process.wait(), 30) == 0
+
+
+async def test_a_store_that_hangs_delays_no_exit(shop: Shop, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as dead:
+        uri = f"http://127.0.0.1:{dead.getsockname()[1]}/adapter"
+        adapter = Adapter(name="dead", artifact=Artifact(uri=uri, digest="sha256:" + "0" * 64))
+        mount(tmp_path / "plan", make_plan(ensemble("films", shop.base, adapters=[adapter])))
+        options = [f"--set={name}" for name in ("store_stall_s=600", "tenants_wait_s=0.1", "drain_lag_s=0")]
+        plan_dir = ("--plan-dir", str(tmp_path / "plan"))
+        async with serve(tmp_path, *plan_dir, *options) as (process, url), aiohttp.ClientSession() as session:
+            await until(lambda: ready(session, url))
+            process.send_signal(signal.SIGTERM)
+            assert await asyncio.wait_for(process.wait(), 60) == 0
 
 
 async def in_flight(session: aiohttp.ClientSession, url: str) -> bool:

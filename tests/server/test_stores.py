@@ -85,24 +85,6 @@ def test_a_call_returns_and_raises_as_if_it_were_made_here() -> None:
         patience.call("file:///x", partial(open, "/nothing/there"))
 
 
-def test_a_process_that_ends_waits_for_no_store(hang: threading.Event) -> None:
-    patience, begun = Patience(600), threading.Event()
-
-    def call() -> None:
-        begun.set()
-        hang.wait()
-
-    def close() -> None:
-        assert begun.wait(30)
-        patience.close()
-
-    closer = threading.Thread(target=close)
-    closer.start()
-    assert failure_of(lambda: patience.call("s3://dead/a", call)).message == "the worker ends"
-    closer.join()
-    assert failure_of(lambda: patience.call("s3://alive/a", lambda: None)).message == "the worker ends"
-
-
 @pytest.mark.parametrize(
     ("uri", "store"),
     [

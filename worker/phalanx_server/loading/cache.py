@@ -67,10 +67,6 @@ class ArtifactCache:
             raise LoadFailure(LoadReason.FETCH_FAILED, f"{artifact.uri}: {_words(error)}") from error
         return final
 
-    def close(self) -> None:
-        """Wait for no store any more: what is being fetched fails."""
-        self._patience.close()
-
     def discard(self, digest: str) -> None:
         """Drop a copy that turned out damaged, so that the next attempt fetches it again."""
         shutil.rmtree(self._root / COMPLETE / digest.removeprefix("sha256:"), ignore_errors=True)

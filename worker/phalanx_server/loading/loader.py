@@ -56,10 +56,6 @@ class Loader:
         with self._explained(artifact):
             self._cache.fetch(artifact)
 
-    def close(self) -> None:
-        """Wait for no store any more."""
-        self._cache.close()
-
     def model(self, name: str, artifact: Artifact) -> Model:
         """Fetch, verify, load and warm up an ensemble: what comes back has answered a forward pass."""
         use_threads(self._threads)

@@ -26,9 +26,7 @@ class Patience:
         """`stall_s` is the longest that one call may take."""
         self._stall_s = stall_s
         self._lock = threading.Lock()
-        self._waiting: set[Future[Any]] = set()
         self._hanging: dict[Future[Any], str] = {}
-        self._closed = False
 
     def call(self, uri: str, call: Callable[[], Result]) -> Result:
         """What the call to the store of `uri` returns or raises.
@@ -36,8 +34,8 @@ class Patience:
         Raises:
             LoadFailure: it has not ended in time and is left to itself, or too many before it were.
         """
+        self._check(uri)
         outcome: Future[Result] = Future()
-        self._expect(outcome, uri)
         threading.Thread(target=self._make, args=(call, outcome), name="store", daemon=True).start()
         try:
             return outcome.result(self._stall_s)
@@ -47,28 +45,14 @@ class Patience:
                     return outcome.result()
                 self._hanging[outcome] = store_of(uri)
             raise LoadFailure(LoadReason.FETCH_FAILED, f"{uri}: nothing has come for {self._stall_s:g} s") from None
-        finally:
-            with self._lock:
-                self._waiting.discard(outcome)
 
-    def close(self) -> None:
-        """End all waiting: a process that goes is not held up by a store."""
-        with self._lock:
-            self._closed = True
-            for outcome in self._waiting:
-                if not outcome.done():
-                    outcome.set_exception(LoadFailure(LoadReason.FETCH_FAILED, "the worker ends"))
-
-    def _expect(self, outcome: Future[Result], uri: str) -> None:
+    def _check(self, uri: str) -> None:
         store = store_of(uri)
         with self._lock:
-            if self._closed:
-                raise LoadFailure(LoadReason.FETCH_FAILED, "the worker ends")
             hanging = list(self._hanging.values()).count(store)
             if hanging >= _MOST_HANGING:
                 message = f"{uri}: {hanging} earlier reads of {store} hang still; mend the store, or restart the worker"
                 raise LoadFailure(LoadReason.FETCH_FAILED, message)
-            self._waiting.add(outcome)
 
     def _make(self, call: Callable[[], Result], outcome: Future[Result]) -> None:
         try:
@@ -81,8 +65,7 @@ class Patience:
     def _settle(self, outcome: Future[Result], settle: Callable[[], None]) -> None:
         with self._lock:
             self._hanging.pop(outcome, None)
-            if not outcome.done():
-                settle()
+            settle()
 
 
 def store_of(uri: str) -> str:

@@ -46,7 +46,6 @@ class BringUp:
 
     def close(self) -> None:
         """Let the threads end."""
-        self._loader.close()
         self._ensembles.close()
         self._adapters.close()
         self._slots.shutdown(wait=False, cancel_futures=True)
