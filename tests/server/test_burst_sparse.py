@@ -77,7 +77,7 @@ def conforming(worker: Worker, sizes: Sequence[float], gaps: Sequence[float], *,
         at_s += alone_s(worker, request) * 2.2 + gap
 
 
-@settings(CHANCE, max_examples=60)
+@settings(CHANCE, max_examples=30)
 @given(
     devices,
     objectives_s,

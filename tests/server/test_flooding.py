@@ -85,7 +85,7 @@ def run_of(clients: dict[str, Client], *, seed: int, seconds: float = 200.0) -> 
 
 floods = st.lists(st.builds(Client, tokens=st.integers(5, 100), load=st.floats(1.2, 10)), min_size=1, max_size=3)
 seeds = st.integers(0, 10**6)
-CHANCE = settings(deadline=None, derandomize=True, max_examples=25)
+CHANCE = settings(deadline=None, derandomize=True, max_examples=12)
 
 
 @CHANCE
