@@ -61,7 +61,8 @@ def _cells(figures: Figures, runs: Mapping[str, Any], encoder: str, task: str) -
     spread = figures[f"{key}:all:seeds"]
     yield f"{figures[f'{seeds[0]}:held_out']['value']:g}"
     yield f"{figures[f'{key}:all:teacher']['value']:.3f}"
-    yield ", ".join(f"{figures[f'{run}:students']['value']:g} x {figures[f'{run}:rows']['value']:g}" for run in seeds)
+    shapes = [f"{figures[f'{run}:students']['value']:g} x {figures[f'{run}:rows']['value']:g}" for run in seeds]
+    yield ", ".join(dict.fromkeys(shapes))
     yield points(figures[f"{key}:one:difference"])
     yield f"**{points(figures[f'{key}:all:difference'])}**"
     yield f"{point(spread['low'])} to {point(spread['high'])}"
