@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -91,6 +92,8 @@ if __name__ == "__main__":
         prog="python -m demo",
         description=f"{__doc__} It takes about 10 minutes the first time, and leaves plots and resources in {OUT}/.",
     ).parse_args()
+    # Whoever ends it gets everything stopped, as with Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     started = time.monotonic()
     main()
     sys.stdout.write(f"{(time.monotonic() - started) / 60:.1f} minutes\n")
