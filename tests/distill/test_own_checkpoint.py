@@ -38,7 +38,7 @@ def call(*arguments: object) -> Result:
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`teacher`, a classifier that transformers trained and saved, and `rows.jsonl`."""
-    transformers = pytest.importorskip("transformers")
+    transformers = pytest.importorskip("transformers", reason="the reference: pip install -e .[dev]")
     folder = tmp_path_factory.mktemp("own")
     tiny.write_checkpoint(folder / "plain")
     shape = json.loads((folder / "plain" / "config.json").read_text())

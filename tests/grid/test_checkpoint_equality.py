@@ -12,7 +12,7 @@ from phalanx_grid import Batch, import_checkpoint
 from phalanx_grid.relative import buckets
 from tests.grid.builders import make_tokenizer
 
-transformers = pytest.importorskip("transformers")
+transformers = pytest.importorskip("transformers", reason="the reference: pip install -e .[dev]")
 pytestmark = pytest.mark.filterwarnings("default")
 
 TEXTS = [

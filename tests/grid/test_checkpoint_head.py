@@ -21,7 +21,7 @@ SEQUENCES = [[2, 7, 9, 30, 3], [2, 5, 3], [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 1
 @pytest.fixture(scope="module", params=["bert", "mpnet"])
 def classifier(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A classifier of four classes as transformers saves it."""
-    transformers = pytest.importorskip("transformers")
+    transformers = pytest.importorskip("transformers", reason="the reference: pip install -e .[dev]")
     shape = {
         "hidden_size": 12, "num_hidden_layers": 1, "num_attention_heads": 3, "intermediate_size": 20, "vocab_size": 40,
         "max_position_embeddings": 30, "num_labels": len(NAMES), "initializer_range": 0.5,
@@ -58,7 +58,7 @@ def renamed(folder: Path, names: list[str] | None) -> Path:
 @given(outputs=st.permutations(NAMES), rows=st.permutations(NAMES))
 @settings(max_examples=12, deadline=None)
 def test_the_logit_of_each_label_is_transformers_own(classifier: Path, outputs: list[str], rows: list[str]) -> None:
-    transformers = pytest.importorskip("transformers")
+    transformers = pytest.importorskip("transformers", reason="the reference: pip install -e .[dev]")
     renamed(classifier, outputs)
     model = transformers.AutoModelForSequenceClassification.from_pretrained(classifier, local_files_only=True).eval()
     grid, _ = import_checkpoint(classifier, classes=len(rows), labels=rows)

@@ -122,7 +122,7 @@ def test_a_pooling_that_no_grid_has_is_refused_unless_one_is_passed(tmp_path: Pa
 @pytest.mark.filterwarnings("default")
 def test_a_checkpoint_that_was_refused_is_read_once_converted_as_the_messages_say(tmp_path: Path) -> None:
     """An old layout: pickled weights and a vocabulary without tokenizer.json."""
-    transformers = pytest.importorskip("transformers")
+    transformers = pytest.importorskip("transformers", reason="the reference: pip install -e .[dev]")
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good", "bad"]
     (tmp_path / "vocab.txt").write_text("\n".join(words))
     config = transformers.BertConfig(

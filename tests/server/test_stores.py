@@ -17,7 +17,7 @@ import pytest
 
 from phalanx_contract.plan import Adapter, Artifact, hash_plan
 from phalanx_contract.worker import LoadReason
-from phalanx_grid import verify_artifact
+from phalanx_grid import ArtifactCorrupt, verify_artifact
 from phalanx_server.loading.cache import ArtifactCache
 from phalanx_server.loading.failure import LoadFailure
 from phalanx_server.loading.patience import Patience, store_of
@@ -195,33 +195,36 @@ def test_a_large_artifact_is_read_from_any_web_server_in_one_go(tmp_path: Path, 
     assert kind.asked == [("manifest.json", ""), ("grid.safetensors", ""), ("tokenizer.json", "")]
 
 
+def broken_off(folder: Path, web: tuple[type[Web], str]) -> tuple[ArtifactCache, Artifact]:
+    """A cache after its server broke off in the midst of the artifact that lies in `folder`/grid."""
+    kind, url = web
+    cache = ArtifactCache(folder / "cache", claims_dir=folder)
+    artifact = Artifact(uri=f"{url}/grid", digest=large(folder / "grid").digest)
+    kind.cut_bytes = 7_000_000
+    failure_of(lambda: cache.fetch(artifact))
+    return cache, artifact
+
+
 def test_what_a_web_server_broke_off_goes_on_there_or_from_the_beginning(
     tmp_path: Path, web: tuple[type[Web], str]
 ) -> None:
-    kind, url = web
-    saved, cache = large(tmp_path / "grid"), ArtifactCache(tmp_path / "cache", claims_dir=tmp_path)
-    artifact = Artifact(uri=f"{url}/grid", digest=saved.digest)
-    kind.cut_bytes = 7_000_000
-    failure_of(lambda: cache.fetch(artifact))
+    kind, _ = web
+    cache, artifact = broken_off(tmp_path, web)
     (part,) = (tmp_path / "cache" / "partial").glob("*/grid.safetensors.part")
     have_bytes = part.stat().st_size
     assert 0 < have_bytes <= 7_000_000
     kind.cut_bytes = 0
     kind.asked.clear()
-    verify_artifact(cache.fetch(artifact), saved.digest)
+    verify_artifact(cache.fetch(artifact), artifact.digest)
     assert kind.asked[:2] == [("manifest.json", ""), ("grid.safetensors", f"bytes={have_bytes}-")]
 
 
 def test_a_file_on_a_web_server_that_is_shorter_than_what_is_there_is_refused_by_name(
     tmp_path: Path, web: tuple[type[Web], str]
 ) -> None:
-    kind, url = web
-    saved, cache = large(tmp_path / "grid"), ArtifactCache(tmp_path / "cache", claims_dir=tmp_path)
-    artifact = Artifact(uri=f"{url}/grid", digest=saved.digest)
-    kind.cut_bytes = 7_000_000
-    failure_of(lambda: cache.fetch(artifact))
-    (saved.path / "grid.safetensors").write_bytes(b"short")
-    with pytest.raises(Exception, match=r"grid\.safetensors: has 5 bytes, the manifest says 12000000"):
+    cache, artifact = broken_off(tmp_path, web)
+    (tmp_path / "grid" / "grid.safetensors").write_bytes(b"short")
+    with pytest.raises(ArtifactCorrupt, match=r"grid\.safetensors: has 5 bytes, the manifest says 12000000"):
         cache.fetch(artifact)
 
 
@@ -229,7 +232,8 @@ def test_a_web_server_that_takes_connections_and_never_answers_is_a_failed_fetch
     cache = ArtifactCache(tmp_path / "cache", claims_dir=tmp_path, stall_s=0.2)
     with socket.create_server(("127.0.0.1", 0)) as dead:
         uri = f"http://127.0.0.1:{dead.getsockname()[1]}/grid"
-        failure_of(lambda: cache.fetch(Artifact(uri=uri, digest="sha256:" + "0" * 64)))
+        failure = failure_of(lambda: cache.fetch(Artifact(uri=uri, digest="sha256:" + "0" * 64)))
+    assert uri in str(failure)
 
 
 def test_what_a_web_server_calls_gone_is_not_found(tmp_path: Path, web: tuple[type[Web], str]) -> None:
