@@ -7,6 +7,7 @@ import contextlib
 import socket
 import statistics
 import time
+from array import array
 
 import pytest
 from aiohttp import web
@@ -19,6 +20,7 @@ from phalanx_load import (
     Report,
     Sample,
     Schedule,
+    Span,
     Target,
     drive,
     make_report,
@@ -234,6 +236,10 @@ async def test_a_server_that_dies_loses_requests_with_a_reason() -> None:
     assert report.all.answered > 0
     assert report.all.lost > 0
     assert report.all.statuses["broken"] == report.all.lost
+    # A refused connection takes a millisecond: no request got an answer so soon.
+    broken_s = [record.latency_s[index] for index in range(len(record)) if record.status[index] == Status.BROKEN]
+    assert min(broken_s) >= load.timeout_s
+    assert any(f"{report.all.lost} requests broke" in warning for warning in report.warnings)
     assert any("cannot connect: connection refused" in warning for warning in report.warnings)
 
 
@@ -252,6 +258,35 @@ async def test_a_stop_ends_the_run_with_what_was_measured() -> None:
     assert report.all.offered_per_s == pytest.approx(100, rel=0.7)
     assert 0 < report.all.answered == report.all.offered < len(schedule)
     assert report.warnings[-1] == "interrupted: these are the figures up to then"
+
+
+async def test_a_stall_shows_although_ctrl_c_ends_it() -> None:
+    async with serving() as server:
+        load, schedule, stop = load_on(server.url), steady(60, 100), asyncio.Event()
+
+        def watch(_: Record, index: int, __: int) -> None:
+            if index == 30:
+                server.stall(30)
+                asyncio.get_running_loop().call_later(0.5, stop.set)
+
+        record = await asyncio.wait_for(drive(load, schedule, watch=watch, stop=stop), 20)
+    report = report_of(load, schedule, record)
+    still_open = report.all.statuses["unanswered"]
+    assert report.all.latency is not None and report.all.missed is not None
+    # They have waited from when they were due to the end, answers' last second included.
+    assert report.all.latency.max_ms > 1000
+    assert report.all.missed >= still_open / report.all.offered > 0
+    assert any(f"{still_open} requests were still unanswered" in warning for warning in report.warnings)
+
+
+async def test_a_request_is_given_up_at_its_limit() -> None:
+    async with serving() as server:
+        server.stall(30)
+        schedule = Schedule(array("d", [0.01, 0.11, 0.21, 0.31, 0.41]), (Span(name="x", start_s=0.0, end_s=1.0),))
+        record = await drive(load_on(server.url, timeout_s=0.1), schedule)
+    assert set(record.status) == {Status.TIMED_OUT}
+    # Who looks every 0.1 s finds them 0.09 s late.
+    assert 0.1 <= min(record.latency_s) < 0.15
 
 
 async def test_saturation_keeps_so_many_requests_open_and_sends_all_samples_in_order() -> None:

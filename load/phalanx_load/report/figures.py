@@ -55,9 +55,11 @@ class PhaseReport(_Frozen, frozen=True):
     offered: due and sent. refused: status 429. lost: any other status but 200, and no status at all; what an
     interruption left open is neither lost nor answered. `statuses` has the sentences `timed out` and `broken` beside
     HTTP's numbers.
-    latency: of answers with status 200, and of requests that timed out or broke, which counted up to then. late: how
-    much later than due the generator let requests go (a wait for a connection is not in it). missed: share of the
-    offered requests that were lost or took longer than the objective, refused ones left out.
+    latency: of answers with status 200; of requests that timed out, up to then; of those that broke, the time limit at
+    least; and of those that an interruption left open, up to the end. late: how much later than due the generator let
+    requests go (a wait for a connection is not in it). missed: share of the offered requests that were lost, or took
+    longer than the objective, or were open for longer at an interruption; refused ones, and open ones that are younger,
+    are left out.
     """
 
     name: str

@@ -10,14 +10,18 @@ from dataclasses import dataclass
 from phalanx_load.arrivals import Schedule, Span, spans_until
 from phalanx_load.report.figures import Accuracy, PhaseReport, Report, Second, Share, Stretch, Students
 from phalanx_load.report.percentiles import latency_of, percentile
-from phalanx_load.report.warnings import warnings_of
+from phalanx_load.report.warnings import BROKEN, UNANSWERED, warnings_of
 from phalanx_load.run.open_loop import Load
 from phalanx_load.run.record import UNKNOWN, Record, Status
 
 OK, REFUSED = 200, 429
-_NAMES = {Status.OPEN: "unanswered", Status.TIMED_OUT: "timed out", Status.BROKEN: "broken"}
-_COUNTED = frozenset({OK, Status.TIMED_OUT, Status.BROKEN})
-"""Statuses whose latency counts. A refusal is quick, and would make the percentiles look better."""
+_NAMES = {Status.OPEN: UNANSWERED, Status.TIMED_OUT: "timed out", Status.BROKEN: BROKEN}
+_COUNTED = frozenset({OK, Status.TIMED_OUT, Status.BROKEN, Status.OPEN})
+"""Statuses whose latency counts. A refusal is quick, and would make the percentiles look better.
+
+Requests that an interruption left open count with their age: who presses Ctrl-C because nothing comes back any more is
+to see that in the figures.
+"""
 
 
 def make_report(
@@ -47,7 +51,7 @@ def make_report(
         all=total,
         series=series_of(record, end_s=spans[-1].end_s, slice_s=slice_s),
         stretches=tuple(Stretch(name=s.name, start_s=s.start_s, end_s=s.end_s) for s in spans),
-        warnings=warnings_of(record, total, connections=load.connections),
+        warnings=warnings_of(record, total, load=load),
     )
 
 
@@ -134,11 +138,19 @@ class View:
         )
 
     def missed(self, objective_s: float) -> float:
-        """The share, of those that were not refused, that took longer than the objective or were lost."""
-        record = self.record
-        taken = [index for index in self.sent if record.status[index] not in (REFUSED, Status.OPEN)]
-        late = sum(record.status[index] != OK or record.latency_s[index] > objective_s for index in taken)
-        return late / len(taken) if taken else 0.0
+        """The share, of those that were not refused, that took longer than the objective or were lost.
+
+        What was left open is late if it was older than the objective; else nobody can tell, and it is in neither part.
+        """
+        status, latency_s = self.record.status, self.record.latency_s
+        late = [status[i] not in (OK, Status.OPEN) or latency_s[i] > objective_s for i in self._telling(objective_s)]
+        return sum(late) / len(late) if late else 0.0
+
+    def _telling(self, objective_s: float) -> list[int]:
+        """The requests that say anything on the objective."""
+        status, latency_s = self.record.status, self.record.latency_s
+        taken = [index for index in self.sent if status[index] != REFUSED]
+        return [index for index in taken if status[index] != Status.OPEN or latency_s[index] > objective_s]
 
     def _share(self, indices: Sequence[int]) -> Share:
         return Share(scored=len(indices), right=sum(self.record.correct[index] for index in indices))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from phalanx_load.report.figures import PhaseReport
+from phalanx_load.run.open_loop import Load
 from phalanx_load.run.record import Record
 
 LATE_MS = 5.0
@@ -11,8 +12,11 @@ LATE_MS = 5.0
 LATE_SHARE = 0.1
 """Lateness that is so small a part of the latency does not change what the latency says."""
 
+UNANSWERED, BROKEN = "unanswered", "broken"
+"""Names of outcomes without a status, in `PhaseReport.statuses`."""
 
-def warnings_of(record: Record, total: PhaseReport, *, connections: int) -> tuple[str, ...]:
+
+def warnings_of(record: Record, total: PhaseReport, *, load: Load) -> tuple[str, ...]:
     """Sentences, none for a clean run."""
     found: list[str] = []
     if total.late is not None and total.latency is not None:
@@ -24,7 +28,8 @@ def warnings_of(record: Record, total: PhaseReport, *, connections: int) -> tupl
             )
     if record.connections_short:
         found.append(
-            f"all {connections} connections were in use at times, so that requests waited here: raise --connections"
+            f"all {load.connections} connections were in use at times, so that requests waited here: raise "
+            "--connections"
         )
     if record.resent:
         found.append(
@@ -33,6 +38,13 @@ def warnings_of(record: Record, total: PhaseReport, *, connections: int) -> tupl
         )
     for why, count in sorted(record.failures.items(), key=lambda item: -item[1])[:3]:
         found.append(f"{count} requests lost: {why}")
+    if broken := total.statuses.get(BROKEN):
+        found.append(f"{broken} requests broke: each counts like one that timed out, with {load.timeout_s:g} s or more")
+    if still_open := total.statuses.get(UNANSWERED):
+        found.append(
+            f"{still_open} requests were still unanswered at the end: their latency counts up to there, the least that "
+            "it can be"
+        )
     if record.interrupted:
         found.append("interrupted: these are the figures up to then")
     return tuple(found)

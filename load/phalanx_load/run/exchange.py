@@ -8,14 +8,11 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from phalanx_load.protocols import PROTOCOLS
-from phalanx_load.run.record import Record, Status
+from phalanx_load.run.record import Record
 from phalanx_load.samples import Sample
 from phalanx_load.target import Target
 from phalanx_load.wire.client import Client, Failure
 from phalanx_load.wire.parser import Response
-
-_SWEEP_S = 0.1
-"""Time between two looks for requests that are past their limit."""
 
 
 class Exchange:
@@ -36,7 +33,6 @@ class Exchange:
         self._open: OrderedDict[int, tuple[float, Sample]] = OrderedDict()
         self._sweeper: asyncio.TimerHandle | None = None
         self.began_s = self._loop.time()
-        self._sweep()
 
     @property
     def now_s(self) -> float:
@@ -56,12 +52,15 @@ class Exchange:
         now_s = self.now_s
         self._open[index] = (now_s + self._timeout_s, sample)
         self.record.sent(index, now_s=now_s)
+        if self._sweeper is None:
+            self._sweeper = self._loop.call_later(self._timeout_s, self._sweep)
         self._client.send(index, data)
 
     def close(self) -> None:
-        """Drop what is open; it stays so in the record."""
+        """Drop what is open; it stays so in the record, with the time that it has waited."""
         if self._sweeper is not None:
             self._sweeper.cancel()
+        self.record.left_open(self._open, now_s=self.now_s)
         self.record.peak_connections = self._client.peak
         self.record.connections_short = self._client.short
         self.record.resent = self._client.resent
@@ -71,7 +70,7 @@ class Exchange:
         now_s = self.now_s
         _, sample = self._open.pop(index)
         if isinstance(outcome, Failure):
-            self.record.failed(index, Status.BROKEN, outcome.why, now_s=now_s)
+            self.record.broke(index, outcome.why, now_s=now_s, timeout_s=self._timeout_s)
         else:
             self.record.answered(index, outcome, now_s=now_s)
             if sample.label and outcome.status == 200:
@@ -81,15 +80,16 @@ class Exchange:
     def _sweep(self) -> None:
         """Give up what is past its limit: the oldest come first, as all have the same one."""
         now_s = self.now_s
-        while self._open:
-            index, (limit_s, _) = next(iter(self._open.items()))
-            if limit_s > now_s:
-                break
-            del self._open[index]
+        while self._open and self._oldest_limit_s() <= now_s:
+            index, _ = self._open.popitem(last=False)
             self._client.abandon(index)
-            self.record.failed(index, Status.TIMED_OUT, f"no answer within {self._timeout_s:g} s", now_s=now_s)
+            self.record.timed_out(index, f"no answer within {self._timeout_s:g} s", now_s=now_s)
             self._ended(index)
-        self._sweeper = self._loop.call_later(_SWEEP_S, self._sweep)
+        self._sweeper = self._loop.call_at(self.began_s + self._oldest_limit_s(), self._sweep) if self._open else None
+
+    def _oldest_limit_s(self) -> float:
+        limit_s, _ = next(iter(self._open.values()))
+        return limit_s
 
 
 def drawn(samples: Sequence[Sample], count: int, *, seed: int) -> list[Sample]:

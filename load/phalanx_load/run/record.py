@@ -19,7 +19,7 @@ class Status(enum.IntEnum):
     NOT_SENT = 0
     """The run was ended before it was due."""
     OPEN = -1
-    """Sent, and the run was ended before its answer came."""
+    """Sent, and the run was ended before its answer came. Its latency is its age then: the least that it can be."""
     TIMED_OUT = -2
     """No answer within the time limit."""
     BROKEN = -3
@@ -30,7 +30,8 @@ class Record:
     """Index i is the i-th request of the schedule; times in seconds, of the run's clock. NaN is "not yet".
 
     due_s: when it was to be sent. late_s: how much later the generator let it go; a wait for a connection comes on top,
-    and counts as latency. latency_s: from due to its answer, or to when it was given up. students: voters of the answer
+    and counts as latency. latency_s: from due to its answer, or to when it was given up; what broke was not served any
+    sooner than what was given up, and counts as much at least. students: voters of the answer
     (-1: it does not say). early: 1 if it left at a ramp, 0 if not. correct: 1 or 0 against the sample's label, -1
     without one.
     """
@@ -82,9 +83,21 @@ class Record:
         """Its answer was held against a label."""
         self.correct[index] = correct
 
-    def failed(self, index: int, status: Status, why: str, *, now_s: float) -> None:
-        """No response will come."""
-        self.latency_s[index] = now_s - self.due_s[index]
+    def timed_out(self, index: int, why: str, *, now_s: float) -> None:
+        """It was given up."""
+        self._failed(index, Status.TIMED_OUT, why, latency_s=now_s - self.due_s[index])
+
+    def broke(self, index: int, why: str, *, now_s: float, timeout_s: float) -> None:
+        """No response can come. A connection is refused in no time, which must not pass for a quick answer."""
+        self._failed(index, Status.BROKEN, why, latency_s=max(now_s - self.due_s[index], timeout_s))
+
+    def left_open(self, indices: Iterable[int], *, now_s: float) -> None:
+        """The run ends here, and these have waited until now."""
+        for index in indices:
+            self.latency_s[index] = now_s - self.due_s[index]
+
+    def _failed(self, index: int, status: Status, why: str, *, latency_s: float) -> None:
+        self.latency_s[index] = latency_s
         self.status[index] = status
         self.failures[why] = self.failures.get(why, 0) + 1
 
