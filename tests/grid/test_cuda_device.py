@@ -8,6 +8,7 @@ import torch
 from phalanx_grid import Batch, FinalStep, Geometry, Grid, RampStep, cast
 from phalanx_grid.execution import Executor, Stacked, make_executor
 from phalanx_grid.execution.cuda.capture import CudaRecorder
+from phalanx_grid.execution.cuda.devices import avoid_cudnn_attention
 from phalanx_grid.execution.cuda.graphs import Bounds, Graphs
 from phalanx_grid.execution.staging import Returns
 from tests.grid.builders import MPNET, batch_of, geometry, make_grid
@@ -18,6 +19,12 @@ pytestmark = [
 ]
 SHAPE = geometry(students=4, rows=3, hidden=64, heads=4, ffn=128, max_positions=128, layer_norm_eps=1e-5)
 NAMES = ("stacked", "graphs", "streams", "grouped", "varlen", "compiled")
+
+
+@pytest.fixture(autouse=True)
+def as_served() -> None:
+    """Some tests make executors themselves, without the registry."""
+    avoid_cudnn_attention()
 
 
 def on_device(shape: Geometry = SHAPE, dtype: torch.dtype = torch.bfloat16) -> Grid:
@@ -60,6 +67,7 @@ def far(mine: list[torch.Tensor], wanted: list[torch.Tensor]) -> float:
     )  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:TensorFloat32")  # Inductor advises a format that would round what is compared
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
 def test_answers_equal_those_of_each_text_alone_in_fp32(name: str, dtype: torch.dtype) -> None:

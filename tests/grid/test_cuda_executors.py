@@ -204,6 +204,18 @@ def test_a_cpu_refuses_what_is_for_cuda(name: str) -> None:
         make_executor(make_grid(), device="cpu", name=name)
 
 
+def test_on_cuda_attention_is_not_left_to_cudnn() -> None:
+    before = torch.backends.cuda.cudnn_sdp_enabled()
+    try:
+        torch.backends.cuda.enable_cudnn_sdp(True)
+        make_executor(make_grid(), device="cpu")
+        assert torch.backends.cuda.cudnn_sdp_enabled()
+        make_executor(make_grid(), device="cuda", name="stacked")
+        assert not torch.backends.cuda.cudnn_sdp_enabled()
+    finally:
+        torch.backends.cuda.enable_cudnn_sdp(before)
+
+
 def test_compiled_rows_answer_as_the_rows_they_were_made_from() -> None:
     grid = make_grid()
     fused = compiled(grid, backend="eager")

@@ -37,10 +37,11 @@ class RelativeBias(nn.Module):
         self.table = nn.Parameter(torch.empty(students, count, heads))
 
     def forward(self, length: int, k: int) -> Tensor:
-        """The bias to add to attention scores, [k, heads, S, S]."""
+        """The bias to add to attention scores, [k, heads, S, S], in this order in memory: fused attention on CUDA takes
+        no mask whose keys lie apart."""
         table = self.table[:k]
         index = buckets(length, self.table.shape[1], table.device)
-        return table[:, index].permute(0, 3, 1, 2)
+        return table[:, index].permute(0, 3, 1, 2).contiguous()
 
     @torch.no_grad()
     def reset(self, generator: torch.Generator) -> None:

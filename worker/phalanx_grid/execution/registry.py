@@ -11,6 +11,7 @@ from phalanx_grid.execution import stacked
 from phalanx_grid.execution.choose import winner
 from phalanx_grid.execution.cpu import packed
 from phalanx_grid.execution.cuda import compiled, graphs, grouped, streams, varlen
+from phalanx_grid.execution.cuda.devices import avoid_cudnn_attention
 from phalanx_grid.execution.executor import Executor
 from phalanx_grid.grid import Grid
 
@@ -60,6 +61,8 @@ def make_executor(grid: Grid, *, device: torch.device | str, name: str = AUTO, t
     """
     place = torch.device(device)
     check_name(name, device=place.type)
+    if place.type == "cuda":
+        avoid_cudnn_attention()
     try:
         return EXECUTORS[winner(place.type) if name == AUTO else name](grid, place, threads or torch.get_num_threads())
     except (ValueError, ImportError) as error:

@@ -7,6 +7,15 @@ import torch
 from phalanx_grid.grid import Grid
 
 
+def avoid_cudnn_attention() -> None:
+    """Keep torch's fused attention from cuDNN's kernels, in the whole process: flash and memory-efficient ones remain.
+
+    On Hopper torch prefers cuDNN, which takes tenths of a second to plan every new shape, in each thread anew, and
+    drops no plan. Batches here have a new shape all the time, and a warm-up has hundreds: each would stall the engine.
+    """
+    torch.backends.cuda.enable_cudnn_sdp(False)
+
+
 def need_capability(device: torch.device, major: int) -> None:
     """Refuse a device without the hardware.
 
