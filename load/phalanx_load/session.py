@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import datetime
 import signal
 from collections.abc import AsyncIterator
@@ -16,6 +17,7 @@ from phalanx_load.report import Report, make_report
 from phalanx_load.report.progress import Progress
 from phalanx_load.run import Load, drive
 from phalanx_load.target import probe
+from phalanx_load.wire.files import allow
 
 _REFRESH_S = 0.5
 """Drawing takes some milliseconds, in which nothing is sent: twice a second is enough for an eye."""
@@ -26,15 +28,30 @@ async def run_session(
 ) -> Report:
     """Probe, drive, report. Ctrl-C ends the sending; the report then says that it was interrupted.
 
+    Raises this process's limit of open files if the connections need it, and says so if there cannot be as many.
+
     Raises:
         LoadError: the server does not answer a single text.
     """
+    load = _within_files(load, console)
     await probe(load.target, load.samples[0])
     date = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     progress = Progress(total=len(schedule), seconds=schedule.end_s)
     async with _interrupts() as stop, _shown(progress, console):
         record = await drive(load, schedule, watch=progress.take, stop=stop)
     return make_report(load, schedule, record, date=date, objective_s=objective_s, slice_s=slice_s)
+
+
+def _within_files(load: Load, console: Console) -> Load:
+    connections = allow(load.connections)
+    if connections < load.connections:
+        console.print(
+            f"[yellow]note:[/] the limit of open files (ulimit -n) leaves room for {connections} connections, not "
+            f"{load.connections}: requests wait here once they are in use",
+            soft_wrap=True,
+            highlight=False,
+        )
+    return dataclasses.replace(load, connections=connections)
 
 
 @contextlib.asynccontextmanager

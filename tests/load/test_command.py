@@ -17,9 +17,9 @@ from tests.load.test_sending import free_port
 ROWS = '{"text": "a", "label": "yes"}\n{"text": "b", "label": "no"}\n'
 
 
-async def start(*options: str) -> asyncio.subprocess.Process:
+async def start(*options: str, before: tuple[str, ...] = ()) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "phalanx_cli", "bench", "load", *options,
+        *before, sys.executable, "-m", "phalanx_cli", "bench", "load", *options,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
 
@@ -88,6 +88,23 @@ async def test_ctrl_c_ends_it_with_what_was_measured(rows: str, tmp_path: Path) 
     assert "interrupted" in out
     assert "Traceback" not in errors
     assert json.loads(figures.read_text())["interrupted"]
+
+
+async def test_the_generators_own_limit_of_files_loses_no_request(rows: str, tmp_path: Path) -> None:
+    figures, few = tmp_path / "load.json", ("sh", "-c", 'ulimit -n 96; exec "$@"', "sh")
+
+    async def behave(_: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(0.3)
+        return scores()
+
+    async with serving(behave) as server:
+        options = ("--texts", rows, "--rate", "400", "--seconds", "0.7", "--json", str(figures))
+        code, out, errors = await finish(await start(server.url, *options, before=few))
+    assert (code, errors) == (0, "")
+    assert "leaves room for 32 connections, not 1024" in out
+    assert "all 32 connections were in use at times" in out
+    report = json.loads(figures.read_text())
+    assert report["all"]["answered"] == report["all"]["offered"] > 100
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,8 @@ def warnings_of(record: Record, total: PhaseReport, *, load: Load) -> tuple[str,
             )
     if record.connections_short:
         found.append(
-            f"all {load.connections} connections were in use at times, so that requests waited here: raise "
-            "--connections"
+            f"all {record.peak_connections} connections were in use at times, so that requests waited here: raise "
+            "--connections, and the limit of open files (ulimit -n) where that is lower"
         )
     if record.resent:
         found.append(

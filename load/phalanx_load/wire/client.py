@@ -2,6 +2,7 @@
 
     send --> a free connection, the latest used first
          --> else wait, and a connection is opened if there may be another; the oldest request takes the first free one
+    a connection ends before anything of an answer came --> its request waits for a new one, and is sent once more
 
 `send` never waits. Every request ends in exactly one call of `done`, unless it is given up (`abandon`) or all are
 (`close`).
@@ -15,9 +16,13 @@ import ssl
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Final
 
 from phalanx_load.wire.connection import Connection, Request
 from phalanx_load.wire.parser import Response
+
+_NO_FILES: Final = frozenset({errno.EMFILE, errno.ENFILE})
+"""This process, or its machine, may open no more files: no fault of the server's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,9 @@ class Client:
         self._open: set[Connection] = set()
         self._busy: dict[int, Connection] = {}
         self._waiting: OrderedDict[int, Request] = OrderedDict()
+        """For any connection."""
+        self._again: OrderedDict[int, Request] = OrderedDict()
+        """For a new one: on each that was used before, the server may have hung up as well."""
         self._opening: set[asyncio.Task[None]] = set()
         self.peak = 0
         """Most connections at a time."""
@@ -66,6 +74,7 @@ class Client:
     def abandon(self, ticket: int) -> None:
         """Give a request up: whatever still comes of it is dropped, with its connection."""
         self._waiting.pop(ticket, None)
+        self._again.pop(ticket, None)
         connection = self._busy.pop(ticket, None)
         if connection is not None:
             connection.request = None
@@ -74,6 +83,7 @@ class Client:
     def close(self) -> None:
         """Drop all connections and requests."""
         self._waiting.clear()
+        self._again.clear()
         for task in self._opening:
             task.cancel()
         for connection in list(self._open):
@@ -89,14 +99,21 @@ class Client:
 
     def _grow(self) -> None:
         """Open another connection if more wait than are on their way."""
-        if len(self._waiting) <= len(self._opening):
+        if len(self._waiting) + len(self._again) <= len(self._opening):
             return
         if len(self._open) + len(self._opening) >= self._most:
-            self.short = True
+            self._make_room()
             return
         task = asyncio.get_running_loop().create_task(self._connect())
         self._opening.add(task)
         task.add_done_callback(self._opened)
+
+    def _make_room(self) -> None:
+        """A free connection is of no use to those that wait, as they need a new one: it leaves its place to that."""
+        if self._free:
+            self._free.pop(0).close()
+        else:
+            self.short = True
 
     def _opened(self, task: asyncio.Task[None]) -> None:
         """An attempt is over, with or without a connection: others may still need one."""
@@ -113,28 +130,35 @@ class Client:
         try:
             _, connection = await loop.create_connection(self._connection, host, port, ssl=self._tls)
         except (OSError, UnicodeError) as error:  # a name that cannot be one is a UnicodeError
-            if self._waiting:
-                ticket, _ = self._waiting.popitem(last=False)
-                self._done(ticket, Failure(f"cannot connect: {_reason(error)}"))
+            self._refused(error)
             return
         self._open.add(connection)
         self.peak = max(self.peak, len(self._open))
-        self._next(connection)
+        self._next(connection, self._again or self._waiting)
+
+    def _refused(self, error: OSError | UnicodeError) -> None:
+        """No connection came about: the oldest request ends so, unless that is for want of files on this side."""
+        if self._open and isinstance(error, OSError) and error.errno in _NO_FILES:
+            self._most, self.short = len(self._open), True
+        elif waiting := self._again or self._waiting:
+            ticket, _ = waiting.popitem(last=False)
+            self._done(ticket, Failure(f"cannot connect: {_reason(error)}"))
 
     def _connection(self) -> Connection:
         return Connection(answered=self._answered, lost=self._lost)
 
-    def _next(self, connection: Connection) -> None:
-        """Give a free connection the oldest request, or keep it."""
-        if self._waiting:
-            self._put(connection, self._waiting.popitem(last=False)[1])
+    def _next(self, connection: Connection, waiting: OrderedDict[int, Request]) -> None:
+        """Give a free connection the oldest of the requests, or keep it."""
+        if waiting:
+            self._put(connection, waiting.popitem(last=False)[1])
         else:
             self._free.append(connection)
+            self._grow()
 
     def _answered(self, connection: Connection, request: Request, response: Response) -> None:
         del self._busy[request.ticket]
         if response.keep_alive:
-            self._next(connection)
+            self._next(connection, self._waiting)
         self._done(request.ticket, response)
 
     def _lost(self, connection: Connection, why: str) -> None:
@@ -142,15 +166,16 @@ class Client:
         if connection in self._free:
             self._free.remove(connection)
         request, connection.request = connection.request, None
-        if request is None:
-            self._grow()
-            return
-        del self._busy[request.ticket]
+        if request is not None:
+            del self._busy[request.ticket]
+            self._end(connection, request, why)
+        self._grow()  # others may wait for the place that is free now
+
+    def _end(self, connection: Connection, request: Request, why: str) -> None:
+        """A request whose connection was lost."""
         if self._resend and connection.stale and not request.again:
-            # Not to a free connection: the server may have closed all of them.
             self.resent += 1
-            self._waiting[request.ticket] = replace(request, again=True)
-            self._grow()
+            self._again[request.ticket] = replace(request, again=True)
         else:
             self._done(request.ticket, Failure(why))
 
