@@ -26,11 +26,12 @@ class Figure:
 
 
 def commit() -> str:
-    """The commit that was measured, with `-dirty` if the tree differs from it in more than results and documentation:
-    a benchmark writes those itself."""
+    """The commit that is checked out, with `-dirty` if the tree differs from it in more than results and documentation,
+    which a benchmark writes itself, or has modules that are in no commit. Ask before hours of measuring, not after."""
     described = _git("describe", "--always", "--abbrev=12")
     changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":/!bench/results", ":/!docs")
-    return (described or "unknown") + ("-dirty" if changed else "")
+    added = _git("ls-files", "--others", "--exclude-standard", "--", ":/*.py")
+    return (described or "unknown") + ("-dirty" if changed or added else "")
 
 
 def _git(*command: str) -> str:

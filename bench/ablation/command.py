@@ -65,8 +65,14 @@ def collect(result: Result, subjects: Sequence[Subject], places: Places) -> None
             kept = read_kept(path_of(places.runs, subject.folder, variant.name))
             if kept is not None and default is not None and kept.plan == default.plan:
                 key = key_of(subject.encoder, subject.task, subject.seed, variant.name)
-                both = f"{kept.fingerprint[:16]}-{default.fingerprint[:16]}"
-                result.add(key, figures_of(kept, default), fingerprint=both, commit=kept.commit, date=kept.date)
+                result.add(
+                    key,
+                    figures_of(kept, default),
+                    fingerprint=f"{kept.fingerprint[:16]}-{default.fingerprint[:16]}",
+                    settings=kept.plan,
+                    commit=kept.commit,
+                    date=kept.date,
+                )
 
 
 def _parser() -> argparse.ArgumentParser:

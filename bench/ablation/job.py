@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import datetime
 import shutil
 import sys
 import time
@@ -18,6 +17,7 @@ from rich.console import Console
 from bench.ablation.kept import Kept, path_of, read_kept, write_kept
 from bench.ablation.plan import settings_of
 from bench.ablation.variants import DEFAULT, Variant, named
+from bench.accuracy.merging import today
 from bench.record import commit
 from phalanx_distill.compute import Compute
 from phalanx_distill.config import DistillSettings
@@ -49,18 +49,23 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 
 def main() -> None:
     """Do what standard input says."""
-    task = msgspec.json.decode(sys.stdin.buffer.read(), type=Task)
+    task, at = msgspec.json.decode(sys.stdin.buffer.read(), type=Task), commit()
     sources = Sources(teacher=find_checkpoint(task.teacher), rows=find_rows(task.data))
     report = Lines(Console(width=160))
     for name in task.variants:
-        _measure(task, named(name), sources, report)
+        _measure(task, named(name), sources, report, at)
 
 
-def _measure(task: Task, variant: Variant, sources: Sources, report: Reporter) -> None:
-    """Train and measure one variant, unless it is there."""
+def _measure(task: Task, variant: Variant, sources: Sources, report: Reporter, at: str) -> None:
+    """Train and measure one variant, unless it is there; `at` is the commit that this process is of."""
     settings = settings_of(variant, encoder=task.encoder, seed=task.seed, base=task.base)
     path = path_of(Path(task.runs), task.subject, variant.name)
-    mark = fingerprint(algorithm=ALGORITHM, settings=settings, teacher=sources.teacher.sha256, rows=task.data)
+    common = {
+        "algorithm": ALGORITHM,
+        "teacher": sources.teacher.sha256,
+        "rows": prepare(sources.rows, settings.split).facts.sha256,
+    }
+    mark = fingerprint(settings=settings, **common)
     known = read_kept(path)
     if known is not None and known.fingerprint == mark:
         report.say(f"{variant.name} is up to date")
@@ -77,9 +82,10 @@ def _measure(task: Task, variant: Variant, sources: Sources, report: Reporter) -
         teachers=Path(task.teachers),
     )
     took = time.monotonic() - started
-    default = settings_of(named(DEFAULT), encoder=task.encoder, seed=task.seed, base=task.base)
-    plan = fingerprint(algorithm=ALGORITHM, settings=default)
-    write_kept(path, _kept(made, right_rows(out, sources, settings), mark, took, plan))
+    # Seeds of a plan have it in common, and are averaged.
+    plan = fingerprint(settings=settings_of(named(DEFAULT), encoder=task.encoder, seed=0, base=task.base), **common)
+    right = right_rows(out, sources, settings)
+    write_kept(path, _kept(made, right, took, fingerprint=mark, commit=at, plan=plan))
     shutil.rmtree(out)
 
 
@@ -93,18 +99,16 @@ def right_rows(out: Path, sources: Sources, settings: DistillSettings) -> str:
     return "".join("1" if each else "0" for each in right.tolist())
 
 
-def _kept(report: Report, right: str, mark: str, took: float, plan: str) -> Kept:
+def _kept(report: Report, right: str, took: float, **origin: str) -> Kept:
     untaught = report.notes.untaught
     left = report.students[-1].validation_residual
     return Kept(
-        fingerprint=mark,
-        commit=commit(),
-        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        date=today(),
         right=right,
         against_teacher=report.measured.pairs[-1],
         residual=left / untaught.validation if untaught is not None and untaught.validation else 0.0,
         seconds=round(report.seconds.get("students", took), 1),
-        plan=plan,
+        **origin,
     )
 
 

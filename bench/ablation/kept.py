@@ -12,7 +12,8 @@ from phalanx_distill.intervals import Pairs
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """One finished variant; `right` has a 1 for every held-out row that all students answer rightly, else a 0.
 
-    `plan` stands for the default's settings at that time: variants around another default are not compared.
+    `commit` is that of the process which trained it. `plan` stands for the default's settings at that time, the rows,
+    the encoder and the algorithm: variants around another default, or on other rows, are not compared.
     """
 
     fingerprint: str
@@ -22,7 +23,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     against_teacher: Pairs
     residual: float
     seconds: float
-    plan: str = ""
+    plan: str
 
 
 def path_of(runs: Path, subject: str, variant: str) -> Path:

@@ -8,7 +8,10 @@ result of their own in `.cache/bench/trials`.
 
 Figures of one run, such as `minilm:movie:s0`, are measured on its held-out rows:
 
-- `teacher`, `kN:accuracy`: shares that are right; low and high are Wilson's 95 % interval.
+- `teacher`, `kN:accuracy`: shares that are right; low and high are Wilson's 95 % interval. `teacher` is the one of the
+  run's own seed, which students are cut from and held against.
+- `teachers`, `together`: how many teachers students learned the mean logits of, and what that mean gets right. It is
+  better than any one of them as a rule: students can be level with their own teacher, and below what they learned from.
 - `kN:difference`: accuracy of N students less the teacher's on the same rows, with Newcombe's paired 95 % interval.
 - `kN:agreement`: the share of rows that N students answer as the teacher does (Wilson).
 - `kN:residual`: the share of the teacher's logits that N students leave over on validation rows (mean squares).
@@ -17,7 +20,8 @@ Figures of one run, such as `minilm:movie:s0`, are measured on its held-out rows
 Over seeds, `minilm:movie:all:difference` is the mean over seeds of the difference of all students. Seeds share their
 held-out rows, so its interval is the mean of theirs: as wide as if seeds were one another's copies. It tells how these
 very students would do on other rows, and not how those of other seeds would: for that `minilm:movie:all:seeds` has the
-lowest and the highest seed as its bounds. `minilm:worst:one` is the worst single student of all runs.
+lowest and the highest seed as its bounds. The three seeds learn from the same three teachers, each from the rows of
+another, so teachers anew would differ by more than that. `minilm:worst:one` is the worst single student of all runs.
 `minilm:mean:difference` is the mean over the tasks that were run. Tasks that share their rows (TREC-6 and TREC-50)
 count as each other's copies, all others as independent.
 """

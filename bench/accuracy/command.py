@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.accuracy.merging import Result, read_result, summary
+from bench.accuracy.origin import common, origin_of
 from bench.accuracy.plot import plot
 from bench.accuracy.processes import Ended, Job, run_jobs
 from bench.accuracy.reading import figures_of
@@ -18,7 +19,6 @@ from bench.accuracy.recipe import recipe
 from bench.accuracy.subjects import SEEDS, TASKS, Subject, subjects
 from bench.record import RESULTS, write
 from phalanx_distill.report.document import read_report
-from phalanx_distill.stages import fingerprint
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -110,15 +110,21 @@ def _take(ended: Ended[Subject], result: Result, places: Places) -> str:
     report = read_report(places.runs / subject.folder)
     if ended.code or report is None:
         return f"{subject.key}: failed with {ended.code}, see {ended.job.log}"
-    found = figures_of(report)
-    settings = fingerprint(**{name: value for name, value in report.settings.items() if name != "seed"})[:12]
-    new = result.add(subject.key, found, fingerprint=report.fingerprint, settings=settings)
+    found, origin = figures_of(report), origin_of(places.runs / f"{subject.folder}.origin.json", report, ended.commit)
+    new = result.add(
+        subject.key,
+        found,
+        fingerprint=report.fingerprint,
+        settings=common(report),
+        commit=origin.commit,
+        date=origin.date,
+    )
     last = len(report.students)
-    gap, teacher = found[f"k{last}:difference"], found["teacher"]
+    gap, teacher, left = found[f"k{last}:difference"], found["teacher"], found[f"k{last}:residual"]
     return (
         f"{subject.key}: teacher {teacher.value:.4f}, {last} students of {found['rows'].value:g} rows"
-        f" {gap.value:+.4f} ({gap.low:+.4f} to {gap.high:+.4f}), one {found['k1:difference'].value:+.4f}"
-        + ("" if new else ", as recorded")
+        f" {gap.value:+.4f} ({gap.low:+.4f} to {gap.high:+.4f}), one {found['k1:difference'].value:+.4f};"
+        f" {left.value:.1%} of the teacher is left over on validation rows" + ("" if new else ", as recorded")
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.accuracy.reading import exact
 from bench.accuracy.subjects import rows_of
-from bench.record import Figure, commit
+from bench.record import Figure
 
 Figures = dict[str, Figure]
 Summary = Callable[[Mapping[str, Figure], Sequence[str]], Iterator[tuple[str, Figure]]]
@@ -27,28 +27,32 @@ class Result:
     figures: Figures = field(default_factory=dict)
     runs: dict[str, dict[str, str]] = field(default_factory=dict)
 
-    def add(self, key: str, found: Mapping[str, Figure], *, fingerprint: str, **more: str) -> bool:
-        """Take over the figures of a run; False if it is known already.
+    def add(
+        self, key: str, found: Mapping[str, Figure], *, fingerprint: str, settings: str, commit: str, date: str = ""
+    ) -> bool:
+        """Take over the figures of a run; False if it is known already, which then keeps its commit and date.
 
-        `more` may give another commit and date, and the run's `settings`: other seeds of the task that were trained
-        with other ones are forgotten, because seeds are averaged.
+        `settings` stands for all that runs of a task must have in common to be averaged or compared, whatever the seed:
+        runs of the task that were made with others are forgotten. `date` is today's if it is not given.
         """
-        known = self.runs.get(key)
-        if known is not None and known["fingerprint"] == fingerprint:
-            self.runs[key] = {**more, **known}
-            return False
-        for other in [key, *self._unlike(key, more.get("settings"))]:
+        known = self.runs.get(key, {})
+        new = known.get("fingerprint") != fingerprint
+        for other in [*([key] if new else []), *self._unlike(key, settings)]:
             self._forget(other)
         self.figures |= {f"{key}:{name}": figure for name, figure in found.items()}
-        today = datetime.datetime.now(datetime.UTC).date().isoformat()
-        self.runs[key] = {"fingerprint": fingerprint, "commit": commit(), "date": today, **more}
-        return True
+        if new:
+            known = {"fingerprint": fingerprint, "commit": commit, "date": date or today()}
+        self.runs[key] = {**known, "settings": settings}
+        return new
 
-    def _unlike(self, key: str, settings: str | None) -> list[str]:
-        """Runs of the same task with other settings; runs of which nothing is known pass."""
-        task = key.rpartition(":")[0]
-        others = {run: facts.get("settings") for run, facts in self.runs.items() if run.rpartition(":")[0] == task}
-        return [run for run, theirs in others.items() if settings and theirs and settings != theirs]
+    def _unlike(self, key: str, settings: str) -> list[str]:
+        """Other runs of the same encoder and task with other settings."""
+        task = task_of(key)
+        return [
+            run
+            for run, facts in self.runs.items()
+            if run != key and task_of(run) == task and facts.get("settings") != settings
+        ]
 
     def _forget(self, key: str) -> None:
         self.runs.pop(key, None)
@@ -57,6 +61,16 @@ class Result:
     def summarised(self, over: Summary) -> Figures:
         """All figures, with those over seeds and tasks anew."""
         return self.figures | dict(over(self.figures, list(self.runs)))
+
+
+def today() -> str:
+    """The date of a result."""
+    return datetime.datetime.now(datetime.UTC).date().isoformat()
+
+
+def task_of(run: str) -> str:
+    """Encoder and task of a run: the first two parts of its key."""
+    return ":".join(run.split(":")[:2])
 
 
 def read_result(path: Path) -> Result:
@@ -71,10 +85,10 @@ def read_result(path: Path) -> Result:
 
 def summary(figures: Mapping[str, Figure], runs: Sequence[str]) -> Iterator[tuple[str, Figure]]:
     """Means over the seeds of each task, and over the tasks of each encoder."""
-    tasks = list(dict.fromkeys(run.rpartition(":")[0] for run in runs))
+    tasks = list(dict.fromkeys(map(task_of, runs)))
     means: dict[str, dict[str, Figure]] = {}
     for task in tasks:
-        seeds = [run for run in runs if run.rpartition(":")[0] == task]
+        seeds = [run for run in runs if task_of(run) == task]
         gaps = [figures[f"{run}:k{_students(figures, run)}:difference"] for run in seeds]
         values = [gap.value for gap in gaps]
         mean = over_seeds(gaps)
@@ -83,6 +97,9 @@ def summary(figures: Mapping[str, Figure], runs: Sequence[str]) -> Iterator[tupl
         yield f"{task}:all:difference", mean
         yield f"{task}:all:seeds", Figure(value=mean.value, low=min(values), high=max(values), unit="share")
         yield f"{task}:all:teacher", over_seeds([figures[f"{run}:teacher"] for run in seeds])
+        together = [figure for run in seeds if (figure := figures.get(f"{run}:together")) is not None]
+        if together:
+            yield f"{task}:all:together", over_seeds(together)
         yield f"{task}:one:difference", over_seeds([figures[f"{run}:k1:difference"] for run in seeds])
         yield f"{task}:finished", exact(len(seeds), "seeds")
     for encoder, each in means.items():

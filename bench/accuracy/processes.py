@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final, Generic, TypeVar
 
+from bench.record import commit
+
 POLL_S: Final = 0.2
 GRACE_S: Final = 60.0
 """How long an interrupted job may take to end before it is killed; its snapshots are whole either way."""
@@ -31,10 +33,11 @@ class Job(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Ended(Generic[T]):
-    """A job that ended by itself, with its exit code."""
+    """A job that ended by itself, with its exit code, and the commit that was checked out when it started."""
 
     job: Job[T]
     code: int
+    commit: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class _Running(Generic[T]):
     job: Job[T]
     process: subprocess.Popen[bytes]
     log: IO[bytes]
+    commit: str
 
 
 def run_jobs(
@@ -60,7 +64,7 @@ def run_jobs(
             for each in [each for each in running if each.process.poll() is not None]:
                 running.remove(each)
                 each.log.close()
-                yield Ended(each.job, each.process.returncode)
+                yield Ended(each.job, each.process.returncode, each.commit)
             time.sleep(POLL_S)
     finally:
         _end(running)
@@ -68,7 +72,7 @@ def run_jobs(
 
 def _start(job: Job[T]) -> _Running[T]:
     job.log.parent.mkdir(parents=True, exist_ok=True)
-    log = job.log.open("ab")
+    log, at = job.log.open("ab"), commit()
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
     process = subprocess.Popen(
         job.command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, env=environment
@@ -76,7 +80,7 @@ def _start(job: Job[T]) -> _Running[T]:
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError), process.stdin:
         process.stdin.write(job.told)
-    return _Running(job, process, log)
+    return _Running(job, process, log, at)
 
 
 def _end(running: Sequence[_Running[T]]) -> None:

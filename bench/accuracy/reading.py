@@ -28,6 +28,9 @@ def figures_of(report: Report) -> dict[str, Figure]:
             ),
             f"k{each.students}:residual": exact(left, "share"),
         }
+    together = report.notes.together
+    if together is not None:
+        found["together"] = Figure(value=together.accuracy, low=together.low, high=together.high, unit="share")
     return found | dict(_facts(report))
 
 
@@ -46,5 +49,6 @@ def _left(report: Report, index: int) -> float:
 def _facts(report: Report) -> Iterator[tuple[str, Figure]]:
     yield "students", exact(len(report.students), "students")
     yield "rows", exact(len(report.students[0].rows), "rows")
+    yield "teachers", exact(max(len(report.notes.teachers), 1), "teachers")
     yield "held_out", exact(report.measured.accuracy.rows_evaluated, "rows")
     yield "seconds", exact(round(sum(report.seconds.values()), 1), "s")

@@ -17,6 +17,7 @@ from rich.console import Console
 from bench.cpu.plot import plot
 from bench.cpu.report import show
 from bench.cpu.scale import SCALES, Cell
+from bench.cpu.subject import digests
 from bench.record import RESULTS, Figure, write
 
 ROOT: Final = Path(__file__).parents[2]
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str], trials: Path = TRIALS) -> Path:
         path = write("cpu_quick", figures, folder=trials)
         plot(path, trials / "cpu.png")
         return path
-    path = write("cpu", figures, folder=RESULTS)
+    path = write("cpu", figures, folder=RESULTS, distilled=digests(SCALES[scale].cells))
     plot(path, ROOT / "docs" / "img" / "cpu.png")
     return path
 

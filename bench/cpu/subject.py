@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,7 +13,7 @@ from bench.record import Figure
 from phalanx_distill.config import SplitSettings
 from phalanx_distill.packaged import encoder_dir, packaged_rows
 from phalanx_distill.prepare import prepare
-from phalanx_grid import Grid, LoadedArtifact, Tokenizer, cut, import_checkpoint, load_artifact, stack
+from phalanx_grid import Grid, LoadedArtifact, Tokenizer, cut, import_checkpoint, load_artifact, read_manifest, stack
 
 BENCH: Final = Path(__file__).parents[2] / ".cache" / "bench"
 DISTILLED: Final = BENCH / "accuracy"
@@ -54,9 +55,20 @@ def read_subject(cell: Cell, *, made_up: Path | None = None) -> Subject:
 
 
 def distilled(encoder: str, task: str, folder: Path = DISTILLED) -> LoadedArtifact | None:
-    """The finished run with the lowest seed, or None."""
-    runs = sorted(path.parent for path in folder.glob(f"{encoder}-{task}-*/manifest.json"))
-    return load_artifact(runs[0]) if runs else None
+    """What was distilled for an encoder and a task, or None."""
+    run = distilled_run(encoder, task, folder)
+    return None if run is None else load_artifact(run)
+
+
+def distilled_run(encoder: str, task: str, folder: Path = DISTILLED) -> Path | None:
+    """The folder of the finished run with the lowest seed, or None."""
+    return min((path.parent for path in folder.glob(f"{encoder}-{task}-*/manifest.json")), default=None)
+
+
+def digests(cells: Iterable[Cell]) -> dict[str, str]:
+    """The digest of what was distilled for the cells, by encoder and task."""
+    runs = {f"{cell.encoder}:{cell.task}": distilled_run(cell.encoder, cell.task) for cell in cells}
+    return {subject: read_manifest(run)[1] for subject, run in runs.items() if run is not None}
 
 
 def cut_ensemble(teacher: Grid, students: int, rows: int) -> Grid:

@@ -129,6 +129,8 @@ def command(
             "transfer.sources": list(sources) or None,
         }
         parsed = parse_settings(DistillSettings, merged(settings, options, settings_file))
+        if accuracy_budget is not None and not parsed.students.searched:
+            raise click.UsageError("--accuracy-budget decides between shapes: add --students auto or --rows auto")
         material = Sources(
             teacher=find_checkpoint(teacher),
             rows=find_rows(data, text_column=text_column, label_column=label_column),

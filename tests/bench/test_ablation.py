@@ -32,6 +32,7 @@ def kept(right: str, residual: float = 0.1) -> Kept:
         against_teacher=Pairs(both=3, only_first=0, only_second=1, neither=0),
         residual=residual,
         seconds=1.0,
+        plan="now",
     )
 
 
@@ -83,6 +84,22 @@ def test_variants_around_another_default_are_not_compared(tmp_path: Path) -> Non
         write_kept(path_of(tmp_path, subject.folder, name), msgspec.structs.replace(kept("10"), plan=plan))
     collect(result, [subject], places)
     assert [run.rpartition(":")[2] for run in result.runs] == [DEFAULT, "mean"]
+
+
+def test_effects_against_a_default_that_is_gone_are_forgotten_also_those_of_other_seeds(tmp_path: Path) -> None:
+    """Were they kept, effects against two defaults would be averaged under one name."""
+    places, result = Places(runs=tmp_path), Result()
+    subjects = [Subject("tiny", task, seed) for task in ("clues", "other") for seed in (0, 1)]
+    for subject in subjects:
+        for name in (DEFAULT, "spread"):
+            write_kept(path_of(tmp_path, subject.folder, name), kept("10"))
+    collect(result, subjects, places)
+    assert len(result.runs) == 8
+    anew = msgspec.structs.replace(kept("11"), plan="later", fingerprint="e" * 64)
+    write_kept(path_of(tmp_path, subjects[0].folder, DEFAULT), anew)
+    collect(result, [subjects[0]], places)
+    assert set(result.runs) == {key_of("tiny", "clues", 0)} | {run for run in result.runs if ":other:" in run}
+    assert not any(key.startswith("tiny:clues:s1:") for key in result.figures)
 
 
 def test_effects_are_less_the_default_and_gaps_less_the_teacher() -> None:

@@ -10,15 +10,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace as replaced
 
 from bench.accuracy.command import Places, main
-from bench.accuracy.merging import Result, over_seeds, over_tasks, read_result, summary
+from bench.accuracy.merging import Result, over_seeds, over_tasks, read_result, summary, today
+from bench.accuracy.origin import common, origin_of
 from bench.accuracy.processes import Job, run_jobs
 from bench.accuracy.recipe import recipe
 from bench.accuracy.subjects import SEEDS, TASKS, Subject, subjects
 from bench.accuracy.table import markdown
 from bench.record import Figure, write
 from tests.distill import tiny
+from tests.distill.reports import ensemble_report
 
 
 def share(value: float, spread: float = 0.0) -> Figure:
@@ -68,30 +71,66 @@ def test_the_summary_speaks_of_all_students_and_of_one() -> None:
     assert over["a:mean:difference"] == over["a:x:all:difference"]
 
 
+def known(result: Result, key: str, figures: dict[str, Figure], fingerprint: str, settings: str = "same") -> bool:
+    return result.add(key, figures, fingerprint=fingerprint, settings=settings, commit="new")
+
+
 def test_a_run_that_is_known_keeps_its_commit_and_date_and_another_takes_its_place() -> None:
     result = Result(runs={"a:x:s0": {"fingerprint": "f", "commit": "old", "date": "2001-01-01"}})
-    assert not result.add("a:x:s0", found(0.0), fingerprint="f")
-    assert result.runs["a:x:s0"]["commit"] == "old"
-    assert result.add("a:x:s0", found(0.0, 3), fingerprint="g")
-    assert result.add("a:x:s0", found(0.0, 2), fingerprint="h")
-    assert result.runs["a:x:s0"]["commit"] != "old"
+    assert not known(result, "a:x:s0", found(0.0), "f")
+    assert result.runs["a:x:s0"] == {
+        "fingerprint": "f", "commit": "old", "date": "2001-01-01", "settings": "same",
+    }  # fmt: skip
+    assert known(result, "a:x:s0", found(0.0, 3), "g")
+    assert known(result, "a:x:s0", found(0.0, 2), "h")
+    assert result.runs["a:x:s0"]["commit"] == "new"
     assert "a:x:s0:k3:difference" not in result.figures
+
+
+def test_a_run_that_is_known_gets_the_figures_that_came_to_the_benchmark_since() -> None:
+    result = Result()
+    known(result, "a:x:s0", found(0.0), "f")
+    assert not known(result, "a:x:s0", found(0.0) | {"together": share(0.93)}, "f")
+    assert result.figures["a:x:s0:together"] == share(0.93)
 
 
 def test_seeds_of_other_settings_are_never_averaged() -> None:
     result = Result()
     for seed in (0, 1):
-        result.add(f"a:x:s{seed}", found(0.0), fingerprint=f"f{seed}", settings="old")
-    result.add("a:y:s0", found(0.0), fingerprint="g", settings="other")
-    assert result.add("a:x:s2", found(0.0), fingerprint="f2", settings="new")
+        known(result, f"a:x:s{seed}", found(0.0), f"f{seed}", "old")
+    known(result, "a:y:s0", found(0.0), "g", "other")
+    assert known(result, "a:x:s2", found(0.0), "f2", "new")
     assert set(result.runs) == {"a:x:s2", "a:y:s0"}
     assert not any(key.startswith(("a:x:s0", "a:x:s1")) for key in result.figures)
 
 
-def test_a_run_recorded_without_settings_gets_them_when_it_is_seen_again() -> None:
-    result = Result(runs={"a:x:s0": {"fingerprint": "f", "commit": "old", "date": "2001-01-01"}})
-    result.add("a:x:s0", found(0.0), fingerprint="f", settings="now")
-    assert result.runs["a:x:s0"] == {"fingerprint": "f", "commit": "old", "date": "2001-01-01", "settings": "now"}
+def test_what_seeds_have_in_common_is_all_but_the_seed() -> None:
+    report = ensemble_report()
+    assert common(replaced(report, settings={**report.settings, "seed": 8})) == common(report)
+    assert common(replaced(report, settings={**report.settings, "max_tokens": 8})) != common(report)
+    assert common(replaced(report, data=replaced(report.data, sha256="0" * 64))) != common(report)
+
+
+def test_a_run_is_of_the_commit_that_it_was_started_at_however_often_it_is_seen_again(tmp_path: Path) -> None:
+    report, path = ensemble_report(), tmp_path / "a-x-0.origin.json"
+    first = origin_of(path, report, "first")
+    assert (first.commit, first.date) == ("first", today())
+    assert origin_of(path, report, "second") == first
+    anew = replaced(report, fingerprint="e" * 64)
+    assert origin_of(path, anew, "third").commit == "third"
+    path.write_text("no JSON")
+    assert origin_of(path, anew, "fourth").commit == "fourth"
+
+
+def test_the_table_tells_whom_students_learned_from() -> None:
+    result = Result()
+    known(result, "minilm:movie:s0", found(0.0) | {"together": share(0.93), "teachers": share(3)}, "f")
+    known(result, "minilm:trec6:s0", found(0.0), "g")
+    figures = {key: vars_of(figure) for key, figure in result.summarised(summary).items()}
+    lines = markdown({"figures": figures, "runs": result.runs}).splitlines()
+    assert any("mean of 3 teachers, 0.930" in line for line in lines if "| movie |" in line)
+    assert any("| the teacher |" in line for line in lines if "| trec6 |" in line)
+    assert {line.count("|") for line in lines} == {lines[0].count("|")}
 
 
 def test_trials_are_kept_apart_from_the_result(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -102,7 +141,7 @@ def test_trials_are_kept_apart_from_the_result(monkeypatch: pytest.MonkeyPatch, 
 
 def test_the_table_says_what_is_not_run_yet() -> None:
     result = Result()
-    result.add("minilm:movie:s0", found(-0.004), fingerprint="f")
+    known(result, "minilm:movie:s0", found(-0.004), "f")
     figures = {key: vars_of(figure) for key, figure in result.summarised(summary).items()}
     lines = markdown({"figures": figures, "runs": result.runs}).splitlines()
     movie = next(line for line in lines if line.startswith("| minilm | movie |"))
@@ -194,9 +233,9 @@ def test_a_tiny_run_is_measured_recorded_drawn_and_not_repeated(places: Places) 
 
 
 def test_a_run_that_fails_is_named_and_what_was_known_stays(places: Places) -> None:
-    known = Result()
-    known.add("minilm:movie:s0", found(0.0), fingerprint="f")
-    write("accuracy", known.summarised(summary), folder=places.results, runs=known.runs)
+    result = Result()
+    known(result, "minilm:movie:s0", found(0.0), "f")
+    write("accuracy", result.summarised(summary), folder=places.results, runs=result.runs)
     with pytest.raises(SystemExit, match="failed: tiny:nowhere:s0; their logs are in"):
         main(["--encoders", "tiny", "--tasks", "nowhere", "--seeds", "0"], places)
     assert set(read_result(places.results / "accuracy.json").runs) == {"minilm:movie:s0"}

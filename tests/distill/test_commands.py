@@ -64,6 +64,7 @@ BAD = [
     ({"--set": "epochs"}, r"--set epochs: write NAME=VALUE"),
     ({"--device": "tpu"}, r"device: 'tpu' is none of auto, cpu, cuda"),
     ({"--students": "99"}, r"students\.count: Expected `int` <= 32"),
+    ({"--accuracy-budget": "0.02"}, r"--accuracy-budget decides between shapes: add --students auto or --rows auto"),
     ({"--students": "many"}, r"Invalid value for '--students': 'many' is neither a number from 1 on nor auto"),
     ({"--unlabelled": "{here}/texts.txt"}, r"texts\.txt: No such file"),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from phalanx_distill.predict import predict
 from phalanx_distill.progress import Silent
 from phalanx_distill.report.document import Candidate, read_report
 from phalanx_distill.targets import centred
+from phalanx_distill.teacher import label_indices
 from phalanx_grid import load_artifact
 from tests.distill import tiny
 
@@ -83,6 +85,19 @@ def test_without_a_shape_within_the_budget_all_are_tried_and_the_best_is_taken(
     assert ensemble.grid.geometry.students == best.students
     assert not any(shape.met for shape in ensemble.tried)
     assert all(shape.difference.low <= shape.difference.value <= shape.difference.high for shape in ensemble.tried)
+
+
+def test_shapes_are_held_against_the_teacher_that_they_are_measured_against_also_if_they_learn_from_several(
+    taught: tiny.Lessons, tmp_path: Path
+) -> None:
+    """Of several teachers the validation rows have the mean logits; here such as are wrong on every row."""
+    run = tiny.student_run(tmp_path, count="auto", rows=1, target="teacher", auto={"accuracy_budget": 1.0})
+    mean = replace(taught.validation, logits=-taught.validation.logits)
+    (shape,) = train_ensemble(run, taught.teacher, taught.transfer, mean).tried
+    expected = label_indices(taught.teacher.labels, run.prepared.parts.validation)
+    said = predict(taught.teacher, taught.validation.corpus, tiny.cpu()).logits[-1]
+    teacher = float((said.argmax(-1) == expected).double().mean())
+    assert shape.difference.value == pytest.approx(shape.accuracy - teacher)
 
 
 def test_a_given_depth_is_not_searched(taught: tiny.Lessons, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phalanx_contract.limits import MAX_NAME
+from phalanx_distill.report.charts.learning import curves_of
 from phalanx_distill.report.document import Notes, Report
 from phalanx_distill.report.page import render
 from phalanx_distill.report.sections.serving import resource_name, serving_section
@@ -63,6 +64,15 @@ class Page(HTMLParser):
 
 def anchors(page: Page) -> list[str]:
     return [attrs["id"] for attrs in page.all("section")]
+
+
+def test_the_curves_of_all_teachers_are_shown_where_there_were_several() -> None:
+    report = ensemble_report()
+    report.curves["teacher-2"] = report.curves["teacher-3"] = report.curves["teacher"]
+    shown = render(report)
+    for title in ("Teacher: 3 epochs", "Teacher 2: 3 epochs", "Teacher 3: 3 epochs"):
+        assert title in shown
+    assert {"Teacher", "Teacher 2", "Teacher 3"} <= {curve.title for curve in curves_of(report.curves)}
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from phalanx_distill.evaluate import compared
 from phalanx_distill.intervals import Difference, paired_difference
+from phalanx_distill.predict import predict
 from phalanx_distill.run import Run
 from phalanx_distill.students import Students
 from phalanx_distill.taught import Taught
@@ -50,14 +51,16 @@ class Chosen:
 def choose(run: Run, teacher: Grid, transfer: Taught, validation: Taught, expected: Tensor) -> Chosen:
     """Train shapes, cheapest first, until one is good enough; else the one that comes closest.
 
-    `expected` int64 [N] are the classes of the validation rows.
+    `expected` int64 [N] are the classes of the validation rows. Students are held against `teacher` itself, which they
+    are measured against in the end, also where they learn the mean of several.
     """
+    right = predict(teacher, validation.corpus, run.compute).logits[-1].argmax(-1) == expected
     tried: list[Tried] = []
     grown: list[Students] = []
     for depth in depths(run, teacher.geometry.rows):
         students = Students(run, teacher, transfer, validation, depth=depth)
         grown.append(students)
-        for shape in _shapes(run, students, expected):
+        for shape in _shapes(run, students, expected, right):
             tried.append(shape)
             run.report.say(described(shape))
             if shape.met:
@@ -85,10 +88,9 @@ def described(shape: Tried) -> str:
     )
 
 
-def _shapes(run: Run, students: Students, expected: Tensor) -> Iterator[Tried]:
-    """Every number of students of a depth, or only the one that is set."""
+def _shapes(run: Run, students: Students, expected: Tensor, right: Tensor) -> Iterator[Tried]:
+    """Every number of students of a depth, or only the one that is set; `right` bool [N] is the teacher's."""
     settings = run.settings.students
-    right = students.validation.logits.argmax(-1) == expected
     before = time.monotonic()
     for count in _grown(students, settings.count, settings.auto.max_count):
         ours = students.answers(count).argmax(-1) == expected

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from matplotlib.axes import Axes
@@ -15,20 +16,35 @@ from phalanx_distill.report.document import StudentReport
 from phalanx_distill.report.drawing import Drawing
 from phalanx_distill.report.style import AMBER, BLUE, GREY
 
-TITLES: Final = {
-    "teacher": "Teacher",
-    "joint": "All students together",
-    "ramps": "Ramps",
-    "adapter": "Adapter",
-}
-SHARES: Final = frozenset({"teacher", "ramps", "adapter"})
-"""Curves whose validation score is a share; the others' is a mean square, negated."""
+_TEACHER: Final = "teacher"
+"""The first teacher's curve; those of further ones are `teacher-2` and so on."""
+_TITLES: Final = {"joint": "All students together", "ramps": "Ramps", "adapter": "Adapter"}
 _MOST_COLUMNS: Final = 3
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Curve:
+    """How one thing was trained; its validation score is a share, else a mean square, negated."""
+
+    title: str
+    is_share: bool
+    history: Sequence[Epoch]
+
+
+def curves_of(curves: Mapping[str, Sequence[Epoch]]) -> list[Curve]:
+    """What was trained beside the students, in the order of training."""
+    teachers = {name: name.capitalize().replace("-", " ") for name in sorted(curves) if name.startswith(_TEACHER)}
+    titles = {**teachers, **_TITLES}
+    return [
+        Curve(title=title, is_share=name != "joint", history=curves[name])
+        for name, title in titles.items()
+        if curves.get(name)
+    ]
 
 
 def learning_chart(curves: Mapping[str, Sequence[Epoch]], students: Sequence[StudentReport]) -> str:
     """A panel for each thing that was trained, in the order of training."""
-    known = [(name, curves[name]) for name in TITLES if curves.get(name)]
+    known = curves_of(curves)
     panels = len(known) + bool(students)
     columns = 2 if panels == 4 else min(panels, _MOST_COLUMNS)
     lines = math.ceil(panels / columns)
@@ -38,17 +54,18 @@ def learning_chart(curves: Mapping[str, Sequence[Epoch]], students: Sequence[Stu
             ax.set_axis_off()
         if students:
             _students(axes.pop(min(1, panels - 1)), students)
-        for ax, (name, history) in zip(axes, known, strict=False):
-            _curve(ax, name, history)
+        for ax, curve in zip(axes, known, strict=False):
+            _curve(ax, curve)
     return drawing.svg
 
 
-def _curve(ax: Axes, name: str, history: Sequence[Epoch]) -> None:
+def _curve(ax: Axes, curve: Curve) -> None:
+    history = curve.history
     epochs = [entry.epoch + 1 for entry in history]
-    scores = [entry.score if name in SHARES else -entry.score for entry in history]
+    scores = [entry.score if curve.is_share else -entry.score for entry in history]
     best = max(range(len(history)), key=lambda at: history[at].score)
     ax.plot(epochs, [entry.loss for entry in history], color=GREY, marker="o", ms=3)
-    ax.set(title=TITLES[name], xlabel="epoch", xlim=(0.5, len(epochs) + 0.5))
+    ax.set(title=curve.title, xlabel="epoch", xlim=(0.5, len(epochs) + 0.5))
     ax.set_ylabel("training loss", color=GREY)
     ax.set_ylim(0, 1.15 * max(entry.loss for entry in history) or 1)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -58,9 +75,9 @@ def _curve(ax: Axes, name: str, history: Sequence[Epoch]) -> None:
     right.plot(epochs, scores, color=BLUE, marker="o", ms=3)
     right.plot(epochs[best], scores[best], "o", color=BLUE, ms=9, mfc="none")
     right.margins(y=0.15)
-    if name in SHARES:
+    if curve.is_share:
         shares(right, decimals=1)
-    right.set_ylabel("validation" if name in SHARES else "validation residual", color=BLUE)
+    right.set_ylabel("validation" if curve.is_share else "validation residual", color=BLUE)
 
 
 def _students(ax: Axes, students: Sequence[StudentReport]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from phalanx_distill.report.blocks import Block, Figure, Prose, Section, Table, row
-from phalanx_distill.report.charts.learning import SHARES, TITLES, learning_chart, residual_chart
+from phalanx_distill.report.charts.learning import curves_of, learning_chart, residual_chart
 from phalanx_distill.report.document import Report, StudentReport
 from phalanx_distill.report.words import counted, percent
 
@@ -24,12 +24,10 @@ def learning_section(report: Report) -> Section:
 
 def _curves(report: Report) -> Figure:
     said = []
-    for name, title in TITLES.items():
-        history = report.curves.get(name)
-        if history:
-            best = max(history, key=lambda entry: entry.score)
-            score = percent(best.score) if name in SHARES else f"{-best.score:.3f}"
-            said.append(f"{title}: {counted(len(history), 'epoch')}, the best {best.epoch + 1} with {score}")
+    for curve in curves_of(report.curves):
+        best = max(curve.history, key=lambda entry: entry.score)
+        score = percent(best.score) if curve.is_share else f"{-best.score:.3f}"
+        said.append(f"{curve.title}: {counted(len(curve.history), 'epoch')}, the best {best.epoch + 1} with {score}")
     if report.students:
         said.append(f"{counted(len(report.students), 'student')}, one after the other")
     caption = (
