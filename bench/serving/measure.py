@@ -91,7 +91,7 @@ def _drive(worker: Worker, phases: Sequence[Phase], samples: Sequence[Sample], s
     latency, students = report.all.latency, report.all.students
     assert latency is not None and students is not None
     console.print(
-        f"{worker.students.name}: {report.all.offered_per_s:.0f}/s for {schedule.end_s:.0f} s, p99 "
+        f"{worker.students.name}: {report.all.offered / schedule.end_s:.0f}/s for {schedule.end_s:.0f} s, p99 "
         f"{latency.p99_ms:.0f} ms, {students.mean:.2f} students, {report.all.refused} refused, {report.all.lost} lost",
         *report.warnings,
         highlight=False,

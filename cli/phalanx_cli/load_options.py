@@ -58,8 +58,14 @@ def _replayed(options: Arrivals, trace: Path, seed: int) -> Schedule:
         raise LoadError(f"{trace}: {error.strerror or error}") from error
     except (LoadError, UnicodeDecodeError) as error:
         raise LoadError(f"{trace}: {error}") from error
-    whole = replay(slots, seed=seed, speed=options.trace_speed, density=options.trace_density)
-    return whole.until(requests=options.requests, seconds=options.seconds)
+    return replay(
+        slots,
+        seed=seed,
+        speed=options.trace_speed,
+        density=options.trace_density,
+        requests=options.requests,
+        seconds=options.seconds,
+    )
 
 
 def _drawn(options: Arrivals, rate: float, seed: int) -> Schedule:
@@ -75,7 +81,7 @@ def _drawn(options: Arrivals, rate: float, seed: int) -> Schedule:
             burst_s=options.burst_seconds,
             seconds=seconds,
         )
-    return poisson(phases, seed=seed).until(requests=options.requests)
+    return poisson(phases, seed=seed, requests=options.requests)
 
 
 def samples_of(texts: str, *, text_column: str, label_column: str | None) -> list[Sample]:

@@ -107,6 +107,19 @@ def test_what_an_interruption_left_open_counts_with_its_age() -> None:
     assert any("3 requests were still unanswered at the end" in warning for warning in report.warnings)
 
 
+def test_requests_that_are_all_due_at_once_have_no_rate() -> None:
+    due_s = array("d", [0.0, 0.0])
+    record = Record(due_s)
+    for index in range(2):
+        record.late_s[index], record.status[index], record.latency_s[index] = 0.0, 200, 0.01
+    report = reported(Schedule(due_s, (Span(name="trace", start_s=0.0, end_s=5e-324),)), record)
+    assert (report.all.offered, report.all.offered_per_s, report.all.answered_per_s) == (2, None, None)
+    assert json.loads(encode(report))["all"]["offered_per_s"] is None
+    console = Console(width=80, file=io.StringIO(), record=True)
+    console.print(table_of(report))
+    assert "inf" not in console.export_text()
+
+
 def small_run() -> tuple[Schedule, Record]:
     due_s = array("d", [0.1, 0.6, 1.2, 2.5, 2.6, 4.5])
     spans = (Span(name="calm", start_s=0, end_s=2), Span(name="burst", start_s=2, end_s=5))

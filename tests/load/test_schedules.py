@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from array import array
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phalanx_load import LoadError, Phase, Schedule, poisson, square_wave
+from phalanx_load import LoadError, Phase, Schedule, Span, poisson, square_wave
 
 phases = st.lists(
     st.builds(
@@ -102,6 +103,20 @@ def test_bounds_keep_the_beginning(requests: int, seconds: float) -> None:
     assert len(cut) == min(requests, sum(due_s < seconds for due_s in whole.due_s))
     assert sum(len(cut.within(span)) for span in cut.spans) == len(cut)
     assert cut.end_s <= min(seconds, 10)
+
+
+@given(st.lists(st.integers(0, 5).map(float), min_size=1, max_size=12).map(sorted), st.integers(1, 12))
+def test_requests_that_are_due_together_are_all_within_the_bounds(times: list[float], requests: int) -> None:
+    whole = Schedule(array("d", times), (Span(name="x", start_s=0.0, end_s=6.0),))
+    cut = whole.until(requests=requests)
+    assert list(cut.due_s) == times[:requests]
+    assert [index for span in cut.spans for index in cut.within(span)] == list(range(len(cut)))
+
+
+def test_a_few_requests_of_a_run_that_no_memory_holds_are_a_schedule() -> None:
+    few = poisson([Phase(name="x", seconds=1e6, rate=1e6)], seed=0, requests=100)
+    assert len(few) == 100
+    assert few.due_s == poisson([Phase(name="x", seconds=1, rate=1e6)], seed=0).due_s[:100]
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,15 @@ from random import Random
 from phalanx_load.arrivals.schedule import Phase, Schedule, bounded, spans_of
 
 
-def poisson(phases: Sequence[Phase], *, seed: int) -> Schedule:
-    """Exponential gaps at each phase's rate. Memoryless, so every phase starts afresh.
+def poisson(phases: Sequence[Phase], *, seed: int, requests: int | None = None) -> Schedule:
+    """Exponential gaps at each phase's rate. Memoryless, so every phase starts afresh. At most so many requests.
 
     Raises:
         LoadError: no request falls into the phases, or too many do.
     """
     expected = sum(phase.rate * phase.seconds for phase in phases)
-    return Schedule(bounded(_times(phases, Random(seed)), expected=expected), spans_of(phases))
+    due_s = bounded(_times(phases, Random(seed)), expected=expected, requests=requests)
+    return Schedule(due_s, spans_of(phases)).until(requests=requests)
 
 
 def _times(phases: Sequence[Phase], chance: Random) -> Iterator[float]:

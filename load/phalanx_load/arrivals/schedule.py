@@ -79,7 +79,8 @@ class Schedule:
         count = len(self) if seconds is None else bisect_left(self.due_s, seconds)
         end_s = self.end_s if seconds is None else min(self.end_s, seconds)
         if requests is not None and requests < count:
-            count, end_s = requests, self.due_s[requests]
+            # The last request is in it, even if the next one is due at the same time.
+            count, end_s = requests, max(self.due_s[requests], math.nextafter(self.due_s[requests - 1], math.inf))
         return Schedule(self.due_s[:count], spans_until(self.spans, end_s))
 
 
@@ -119,12 +120,16 @@ def square_wave(
     return tuple(phases)
 
 
-def bounded(due_s: Iterator[float], *, expected: float) -> array[float]:
+def bounded(due_s: Iterator[float], *, expected: float, requests: int | None = None) -> array[float]:
     """The times, as long as a run can hold them; some `expected` of them are to come.
+
+    Of a number of `requests` there is one more, if there is: where its turn begins, theirs ends.
 
     Raises:
         LoadError: there are more.
     """
+    if requests is not None and requests <= MOST_REQUESTS:
+        return array("d", islice(due_s, requests + 1))
     # Looked at first: drawing ten million times only to refuse them takes seconds.
     times = array("d", islice(due_s, MOST_REQUESTS + 1) if expected <= MOST_REQUESTS else ())
     if expected > MOST_REQUESTS or len(times) > MOST_REQUESTS:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
+
+LEAST_S: Final = 0.001
+"""A rate over less says nothing: requests that are all due at once would have one of infinity."""
 
 
 class _Frozen(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,14 +80,17 @@ class PhaseReport(_Frozen, frozen=True):
     missed: float | None = None
 
     @property
-    def offered_per_s(self) -> float:
-        """Mean rate of requests."""
-        return self.offered / self.seconds
+    def offered_per_s(self) -> float | None:
+        """Mean rate of requests; None where there was no time to have a rate in."""
+        return self._per_s(self.offered)
 
     @property
-    def answered_per_s(self) -> float:
-        """Mean rate of answered requests, by when they were due."""
-        return self.answered / self.seconds
+    def answered_per_s(self) -> float | None:
+        """Mean rate of answered requests, by when they were due; None likewise."""
+        return self._per_s(self.answered)
+
+    def _per_s(self, count: int) -> float | None:
+        return count / self.seconds if self.seconds >= LEAST_S else None
 
 
 class Second(_Frozen, frozen=True):

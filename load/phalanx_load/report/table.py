@@ -34,7 +34,7 @@ def _right(phase: PhaseReport) -> str:
 
 
 _COLUMNS: Final[tuple[tuple[str, Cell], ...]] = (
-    ("sent/s", lambda phase: f"{phase.offered_per_s:.0f}"),
+    ("sent/s", lambda phase: "" if phase.offered_per_s is None else f"{phase.offered_per_s:.0f}"),
     ("ok", lambda phase: str(phase.answered)),
     ("429", lambda phase: str(phase.refused)),
     ("lost", lambda phase: str(phase.lost)),
