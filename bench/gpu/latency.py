@@ -4,80 +4,91 @@ from __future__ import annotations
 
 import random
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 
-from bench.gpu.contenders import Answers, in_engine, in_transformers
+from bench.gpu.contenders import Answers, Ids, in_engine, in_transformers, usable, warmed
 from bench.gpu.models import random_grid, transformers_teacher
 from bench.gpu.roofline import shares
 from bench.gpu.scale import Scale
-from bench.gpu.timing import Call, interleaved, latency, ratio
+from bench.gpu.timing import interleaved, latency, ratio
 from bench.gpu.watch import Part
 from bench.gpu.work import Limits, pass_work
 from bench.record import Figure
 
 _WARM = 3
+_PROGRAMS = 64
+"""Of torch.compile, one for each length; beyond 8 it would give up unless told otherwise."""
 TEACHERS = ("teacher_eager", "teacher_compile", "teacher_graphs")
 
 
-def measure(scale: Scale, part: Part, size: str, limits: Limits) -> dict[str, Figure]:
-    """All cuts of the ensembles beside one teacher, at every length."""
+def measure(scale: Scale, part: Part, size: str, limits: Limits | None) -> dict[str, Figure]:
+    """All cuts of the ensembles beside one teacher, at every length; without limits, no shares of them.
+
+    torch.compile makes one program for each length (faster than one for all), and has a place in the time for some.
+    """
     figures: dict[str, Figure] = {}
-    fixed = dict(_fixed(scale, size))
+    fixed = dict(_fixed(scale, part, size))
     plain = transformers_teacher(scale.teachers[size], scale)
+    fixed["teacher_eager"] = in_transformers(plain, scale, cudnn=scale.cudnn)
+    fast = in_transformers(_compiled(scale, plain), scale, cudnn=scale.cudnn)
+    if never := [str(length) for length in scale.lengths if length not in scale.compile_lengths[size]]:
+        part.skip(
+            f"torch.compile of the teacher at {', '.join(never)} tokens: a program for each takes too long to make"
+        )
     for place, length in enumerate(scale.lengths):
         contenders = dict(fixed)
-        if part.left() < scale.compile_s[size]:
-            part.skip(f"torch.compile of the teacher at {length} tokens")
-        else:
-            contenders["teacher_compile"] = _compiled(scale, plain)
-        contenders["teacher_eager"] = in_transformers(plain, scale)
-        rounds = part.rounds(f"{length} tokens", scale.rounds, share=1 / (len(scale.lengths) - place))
-        seconds = interleaved(_calls(contenders, length, scale), rounds)
-        figures |= _figures(scale, size, length, seconds, limits)
+        if length in scale.compile_lengths[size] and part.left() < scale.compile_s[size]:
+            part.skip(f"torch.compile of the teacher at {length} tokens: no time left to compile")
+        elif length in scale.compile_lengths[size]:
+            contenders["teacher_compile"] = fast
+        with part.attempt(f"{length} tokens"):
+            calls = warmed(part, f"{length} tokens", contenders, _ids(scale, length), _WARM)
+            rounds = part.rounds(f"{length} tokens", scale.rounds, share=1 / (len(scale.lengths) - place))
+            figures |= _figures(scale, size, length, interleaved(calls, rounds), limits)
     return figures
 
 
-def _fixed(scale: Scale, size: str) -> Iterator[tuple[str, Answers]]:
+def _fixed(scale: Scale, part: Part, size: str) -> Iterator[tuple[str, Answers]]:
     """What serves every length."""
-    ensemble = scale.executors["graphs"](random_grid(scale.ensemble(size), scale))
-    for k in scale.cuts:
-        yield f"ensemble_k{k}", in_engine(ensemble, k)
-    yield "teacher_graphs", in_engine(scale.executors["graphs"](random_grid(scale.teachers[size], scale)), 1)
+    for _, ensemble in usable(scale, part, random_grid(scale.ensemble(size), scale), ("graphs",)):
+        for k in scale.cuts:
+            yield f"ensemble_k{k}", in_engine(ensemble, k)
+    for _, teacher in usable(scale, part, random_grid(scale.teachers[size], scale), ("graphs",)):
+        yield "teacher_graphs", in_engine(teacher, 1)
 
 
-def _compiled(scale: Scale, plain: torch.nn.Module) -> Answers:
-    """One program for each length, which is faster than one for all; with its own CUDA graphs."""
-    torch.compiler.reset()
+def _compiled(scale: Scale, plain: torch.nn.Module) -> torch.nn.Module:
+    """With CUDA graphs of its own."""
     mode = "reduce-overhead" if scale.real else None
-    return in_transformers(torch.compile(plain, mode=mode, dynamic=False, backend=scale.compile_backend), scale)
+    compiled: torch.nn.Module = torch.compile(
+        plain, mode=mode, dynamic=False, backend=scale.compile_backend, recompile_limit=_PROGRAMS
+    )
+    return compiled
 
 
-def _calls(contenders: dict[str, Answers], length: int, scale: Scale) -> dict[str, Call]:
+def _ids(scale: Scale, length: int) -> Ids:
     chance, vocab = random.Random(length), scale.teachers["base"].vocab
-    ids = [[chance.randrange(1, vocab) for _ in range(length)]]
-
-    def call(answer: Answers) -> Call:
-        for _ in range(_WARM):
-            answer(ids)
-        return lambda: answer(ids)
-
-    return {name: call(answer) for name, answer in contenders.items()}
+    return [[chance.randrange(1, vocab) for _ in range(length)]]
 
 
 def _figures(
-    scale: Scale, size: str, length: int, seconds: dict[str, list[float]], limits: Limits
+    scale: Scale, size: str, length: int, seconds: Mapping[str, list[float]], limits: Limits | None
 ) -> dict[str, Figure]:
     """Times; ratios of the best teacher's to each ensemble's; and how near the device's limits a pass comes."""
     cell = f"{size}:s{length}"
     found = {f"latency:{cell}:{name}": latency(values) for name, values in seconds.items()}
     teachers = {name: values for name, values in seconds.items() if name in TEACHERS}
-    best = min(teachers, key=lambda name: statistics.median(teachers[name]))
+    best = min(teachers, key=lambda name: statistics.median(teachers[name]), default=None)
     for k in scale.cuts:
-        own = seconds[f"ensemble_k{k}"]
-        found[f"speedup:{cell}:k{k}"] = ratio(teachers[best], own)
-        work = pass_work(scale.ensemble(size), students=k, texts=1, length=length)
-        found |= shares(f"{cell}:k{k}", work, own, limits)
-    whole = pass_work(scale.teachers[size], students=1, texts=1, length=length)
-    return found | shares(f"{cell}:{best}", whole, teachers[best], limits)
+        own = seconds.get(f"ensemble_k{k}")
+        if own is not None and best is not None:
+            found[f"speedup:{cell}:k{k}"] = ratio(teachers[best], own)
+        if own is not None and limits is not None:
+            work = pass_work(scale.ensemble(size), students=k, texts=1, length=length)
+            found |= shares(f"{cell}:k{k}", work, own, limits)
+    if best is not None and limits is not None:
+        whole = pass_work(scale.teachers[size], students=1, texts=1, length=length)
+        found |= shares(f"{cell}:{best}", whole, teachers[best], limits)
+    return found

@@ -17,13 +17,14 @@ def measure(scale: Scale, part: Part) -> dict[str, Figure]:
     figures: dict[str, Figure] = {}
     for size in scale.teachers:
         if figures and part.left() < 0:
-            part.skip(f"graphs of the {size} ensemble")
+            part.skip(f"graphs of the {size} ensemble: no time left")
             continue
-        grid, begin_s = random_grid(scale.ensemble(size), scale), time.perf_counter()
-        executor = scale.prepared(grid)
-        figures[f"warm_up:{size}:seconds"] = _once(time.perf_counter() - begin_s, "s")
-        figures[f"warm_up:{size}:passes"] = _once(executor.captured, "passes")
-        figures[f"warm_up:{size}:memory"] = _once(executor.memory_bytes / _MIB, "MiB")
+        with part.attempt(f"graphs of the {size} ensemble"):
+            grid, begin_s = random_grid(scale.ensemble(size), scale), time.perf_counter()
+            executor = scale.prepared(grid)
+            figures[f"warm_up:{size}:seconds"] = _once(time.perf_counter() - begin_s, "s")
+            figures[f"warm_up:{size}:passes"] = _once(executor.captured, "passes")
+            figures[f"warm_up:{size}:memory"] = _once(executor.memory_bytes / _MIB, "MiB")
     return figures
 
 

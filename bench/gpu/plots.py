@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Final
 
 from matplotlib.axes import Axes
 
+from bench.gpu.table import PICTURES, measured
 from bench.record import RESULTS
 from phalanx_distill.report import style
 
@@ -28,14 +30,14 @@ _SPREAD: Final = 0.7
 
 
 def draw(result: Path, images: Path) -> None:
-    """All pictures of one result."""
+    """The pictures of one result, except those of parts that were not measured."""
     found = json.loads(result.read_text())
     prefix, figures, where = found["name"].replace("_", "-"), found["figures"], found["machine"].split(",")[0]
     images.mkdir(parents=True, exist_ok=True)
-    _latency(figures, images / f"{prefix}-latency.png", where)
-    _executors(figures, images / f"{prefix}-executors.png", where)
-    _roofline(figures, images / f"{prefix}-roofline.png", where)
-    _throughput(figures, images / f"{prefix}-throughput.png", where)
+    pictures = {"latency": _latency, "executor": _executors, "roofline": _roofline, "throughput": _throughput}
+    for kind, picture in pictures.items():
+        if measured(figures, kind):
+            picture(figures, images / f"{prefix}-{PICTURES[kind][0]}.png", where)
 
 
 def _latency(figures: Figures, path: Path, where: str) -> None:
@@ -62,7 +64,7 @@ def _executors(figures: Figures, path: Path, where: str) -> None:
     titles = [shape.replace("n", "", 1).replace(":s", " x ").replace(":mixed", " x up to ") for shape in shapes]
     series = {
         name: (color, [figures.get(f"executor_ratio:{shape}:{name}") for shape in shapes])
-        for name, color in zip(names, style.SEQUENCE, strict=True)
+        for name, color in zip(names, cycle(style.SEQUENCE), strict=False)
     }
     with style.panels(path, 1, width=9.5, height=4.0) as axes:
         _marks(axes[0], titles, series)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from bench.record import Figure
@@ -24,7 +25,7 @@ def show(figures: Mapping[str, Figure], skipped: Mapping[str, Sequence[str]], co
         console.print(_table(kind, figures))
     for part, whats in skipped.items():
         for what in whats:
-            console.print(f"[yellow]not measured ({part}): {what}")
+            console.print(f"[yellow]not measured ({part}): {escape(what)}")
 
 
 def verdict(value: float, *, goal: float, floor: float | None = None) -> str:

@@ -13,6 +13,7 @@ from phalanx_grid import Geometry, Grid
 from phalanx_grid.execution import Executor, Stacked, make_executor
 from phalanx_grid.execution.cuda.capture import CudaRecorder, Recorder, Rerun
 from phalanx_grid.execution.cuda.compiled import compiled
+from phalanx_grid.execution.cuda.devices import avoid_cudnn_attention
 from phalanx_grid.execution.cuda.graphs import Bounds, Graphs
 from phalanx_grid.execution.cuda.grouped import Grouped
 from phalanx_grid.execution.cuda.streams import Streams
@@ -45,8 +46,14 @@ class Scale:
     compile_backend: str
     compile_s: Mapping[str, float]
     """Time that torch.compile needs for one length of a teacher, or for `rows`: with less left it is not begun."""
+    compile_lengths: Mapping[str, tuple[int, ...]]
+    """At which of the lengths each teacher is compiled: all would take longer than everything else."""
+    cudnn: bool
+    """Whether torch's fused attention would take cuDNN's kernels by default: transformers has it as its users do."""
     texts: int
     """Texts of the throughput run."""
+    window: int
+    """Among so many of them those of like length are put together."""
     batch_texts: tuple[int, ...]
     triad_numbers: int
     matrix_size: int
@@ -75,20 +82,25 @@ def bert(*, rows: int, hidden: int, heads: int, vocab: int = 30522, positions: i
     )  # fmt: skip
 
 
-def gpu() -> Scale:
-    """BERT-base and BERT-large (arXiv 1810.04805, section 3) on the first CUDA device."""
-    device = torch.device("cuda", torch.cuda.current_device())
+def gpu(device: torch.device) -> Scale:
+    """BERT-base and BERT-large (arXiv 1810.04805, section 3) on a CUDA device.
+
+    Of the lengths 16, 64 and 128 have a graph of their own; 22, the mean of real texts, and 100 are padded to one.
+    """
+    cudnn = torch.backends.cuda.cudnn_sdp_enabled()
+    avoid_cudnn_attention()
     make: dict[str, Make] = {name: partial(make_executor, device=device, name=name) for name in _MADE_AT_ONCE}
     make["graphs"] = lambda grid: _graphs(grid, CudaRecorder(device))
     make["compiled"] = lambda grid: _compiled(grid, CudaRecorder(device), "inductor")
     return Scale(
-        device=device, dtype=torch.bfloat16, total_s=430.0,
+        device=device, dtype=torch.bfloat16, total_s=440.0,
         teachers={"base": bert(rows=12, hidden=768, heads=12), "large": bert(rows=24, hidden=1024, heads=16)},
-        ensembles=(4, 6, 8), cuts=(1, 2, 4, 6, 8), lengths=(16, 64, 128), rounds=300,
+        ensembles=(4, 6, 8), cuts=(1, 2, 4, 6, 8), lengths=(16, 22, 64, 100, 128), rounds=300,
         executors=make, prepared=lambda grid: _prepared(grid, CudaRecorder(device)),
         shapes=((1, 16), (1, 128), (8, 32), (64, 64)),
-        compile_backend="inductor", compile_s={"base": 45.0, "large": 80.0, "rows": 60.0},
-        texts=4096, batch_texts=(64, 256), triad_numbers=1 << 28, matrix_size=8192, limit_rounds=20,
+        compile_backend="inductor", compile_s={"base": 40.0, "large": 75.0, "rows": 60.0},
+        compile_lengths={"base": (22, 128), "large": (22,)}, cudnn=cudnn,
+        texts=4096, window=512, batch_texts=(64, 256), triad_numbers=1 << 28, matrix_size=8192, limit_rounds=20,
     )  # fmt: skip
 
 
@@ -104,10 +116,11 @@ def dry() -> Scale:
         teachers={
             "base": bert(rows=3, hidden=32, heads=2, **small), "large": bert(rows=4, hidden=48, heads=3, **small),
         },
-        ensembles=(2, 3), cuts=(1, 2, 3), lengths=(8, 16), rounds=5,
+        ensembles=(2, 3), cuts=(1, 2, 3), lengths=(8, 11, 16), rounds=5,
         executors=make, prepared=lambda grid: _prepared(grid, Rerun()), shapes=((1, 8), (4, 16)),
         compile_backend="eager", compile_s={"base": 0.5, "large": 0.5, "rows": 0.5},
-        texts=48, batch_texts=(8, 16), triad_numbers=1 << 16, matrix_size=64, limit_rounds=3,
+        compile_lengths={"base": (8, 16), "large": (11,)}, cudnn=torch.backends.cuda.cudnn_sdp_enabled(),
+        texts=48, window=16, batch_texts=(8, 16), triad_numbers=1 << 16, matrix_size=64, limit_rounds=3,
     )  # fmt: skip
 
 

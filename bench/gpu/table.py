@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 Figures = Mapping[str, Mapping[str, Any]]
+PICTURES: Final = {
+    "latency": ("latency", "Latency by length"),
+    "executor": ("executors", "Executors"),
+    "throughput": ("throughput", "Texts a second in a burst"),
+    "roofline": ("roofline", "Shares of the device's limits"),
+}
+"""By the kind of figures that each shows: its file's name, and a title."""
 
 
-def markdown(figures: Figures) -> str:
-    """Latency of one text, the executors side by side, and a burst."""
-    tables = (_latency(figures), _executors(figures), _throughput(figures))
-    return "\n\n".join("\n".join(lines) for lines in tables)
+def markdown(result: Mapping[str, Any]) -> str:
+    """Latency of one text, the executors side by side, a burst, and what was not measured."""
+    figures, kinds = result["figures"], {"latency": _latency, "executor": _executors, "throughput": _throughput}
+    tables = [table(figures) for kind, table in kinds.items() if measured(figures, kind)]
+    return "\n\n".join("\n".join(lines) for lines in (*tables, _left_out(result)) if lines)
+
+
+def measured(figures: Figures, kind: str) -> bool:
+    """Whether there are figures of a kind."""
+    return any(key.startswith(f"{kind}:") for key in figures)
+
+
+def _left_out(result: Mapping[str, Any]) -> list[str]:
+    wrong = [f"- `{name}` answers wrongly: {why}" for name, why in result.get("wrong", {}).items()]
+    skipped = [f"- {part}: {what}" for part, whats in result.get("skipped", {}).items() for what in whats]
+    return ["Not measured:", "", *wrong, *skipped] if wrong or skipped else []
 
 
 def _latency(figures: Figures) -> Iterator[str]:
@@ -36,8 +55,8 @@ def _throughput(figures: Figures) -> Iterator[str]:
     yield "| burst, batches of n texts | texts/s | times padded eager transformers |"
     yield _rule(2)
     for name in _parts(figures, "throughput", slice(1, None)):
-        rate, gain = figures[f"throughput:{name}"], figures[f"gain:{name}"]
-        factor = f"{gain['value']:.2f} ({gain['low']:.2f} to {gain['high']:.2f})"
+        rate, gain = figures[f"throughput:{name}"], figures.get(f"gain:{name}")
+        factor = f"{gain['value']:.2f} ({gain['low']:.2f} to {gain['high']:.2f})" if gain else ""
         yield f"| {name.replace('_', ' ').replace(':n', ', n = ')} | {rate['value']:.0f} | {factor} |"
 
 

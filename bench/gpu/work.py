@@ -36,13 +36,16 @@ def pass_work(geometry: Geometry, *, students: int, texts: int, length: int) -> 
 
     Weights of the rows and the embeddings of the tokens are read once. States are not counted: fused well they stay on
     the chip. Matrix products take two operations for each weight and token, attention four for each pair of tokens and
-    feature.
+    feature. With pooling `cls` the last row has nothing but queries, keys and values of all tokens, and the rest of
+    first tokens alone: what a teacher computes beyond that is of no use.
     """
-    H, ffn, tokens = geometry.hidden, geometry.ffn, texts * length
-    weights = 4 * H * H + 2 * H * ffn
-    cells = students * geometry.rows
-    flops = cells * (2.0 * weights * tokens + 4.0 * texts * length * length * H)
-    return Work(flops, ELEMENT_BYTES * (float(cells) * weights + float(tokens) * H))
+    H, tokens = geometry.hidden, texts * length
+    qkv, rest = 3 * H * H, H * H + 2 * H * geometry.ffn
+    whole = 2.0 * (qkv + rest) * tokens + 4.0 * tokens * length * H
+    last = whole if geometry.pooling == "mean" else 2.0 * qkv * tokens + (2.0 * rest + 4.0 * length * H) * texts
+    flops = students * ((geometry.rows - 1) * whole + last)
+    weights = float(students * geometry.rows) * (qkv + rest)
+    return Work(flops, ELEMENT_BYTES * (weights + float(tokens) * H))
 
 
 def texts_work(geometry: Geometry, *, students: int, lengths: Sequence[int], batch_texts: int) -> Work:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import json
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,10 +14,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bench.gpu import lengths, report, scale, suite, table, throughput, timing, watch, work
+from bench.gpu import (
+    contenders,
+    lengths,
+    report,
+    scale,
+    suite,
+    table,
+    throughput,
+    timing,
+    watch,
+    work,
+)
 from bench.record import RESULTS, Figure
-from phalanx_grid import Grid
-from phalanx_grid.execution import Executor
 
 BASE = scale.bert(rows=12, hidden=768, heads=12)
 
@@ -26,6 +36,17 @@ def test_a_pass_of_bert_base_counts_its_weights_twice_for_each_token() -> None:
     weights = 12 * (4 * 768 * 768 + 2 * 768 * 3072)
     assert done.flops == pytest.approx(2 * weights, rel=1e-2)
     assert done.moved_bytes == pytest.approx(2 * weights, rel=1e-2)
+
+
+def test_with_pooling_cls_the_last_row_ends_with_first_tokens() -> None:
+    shape = scale.bert(rows=2, hidden=4, heads=1)
+    done = work.pass_work(shape, students=3, texts=5, length=7)
+    whole = 2 * (4 * 16 + 2 * 4 * 16) * 35 + 4 * 5 * 49 * 4  # ffn is 16 wide
+    last = 2 * 3 * 16 * 35 + 2 * (16 + 2 * 4 * 16) * 5 + 4 * 5 * 7 * 4
+    assert done.flops == 3 * (whole + last)
+    mean = work.pass_work(shape.replace(pooling="mean"), students=3, texts=5, length=7)
+    assert mean.flops == 3 * 2 * whole
+    assert mean.moved_bytes == done.moved_bytes
 
 
 @given(st.integers(1, 8), st.integers(1, 64), st.integers(1, 512))
@@ -65,7 +86,7 @@ def test_rounds_end_with_the_time_and_say_so() -> None:
     quiet = watch.Watch({"a": 1.0}, total_s=1.0, console=Console(file=io.StringIO()))
     part = watch.Part("a", quiet.progress, lambda: next(left))
     assert list(part.rounds("calls", 100, share=0.5, least=1)) == [0, 1, 2, 3]
-    assert part.skipped == ["96 of 100 rounds of calls"]
+    assert part.skipped == ["96 of 100 rounds of calls: no time left"]
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1), st.floats(0, 100), st.floats(0, 100))
@@ -120,24 +141,48 @@ def test_without_a_gpu_all_of_it_runs_in_small_and_writes_no_result(
     }  # fmt: skip
     assert all(figure.low <= figure.value <= figure.high for figure in figures.values())
     assert len(list(tmp_path.glob("gpu-dry-*.png"))) == 4
-    lines = table.markdown(json.loads(path.read_text())["figures"]).splitlines()
-    assert {line.count("|") for line in lines if line.startswith("| ensemble")} == {6}
+    lines = table.markdown(json.loads(path.read_text())).splitlines()
+    assert {line.count("|") for line in lines if line.startswith("| ensemble")} == {8}
     assert sum(line.startswith("| k1 graphs, n = ") for line in lines) == 2
+    assert any(line.startswith("- latency large: torch.compile of the teacher at 8, 16 tokens") for line in lines)
 
 
-def test_an_executor_that_the_device_lacks_is_left_out_of_the_burst() -> None:
-    def refuse(grid: Grid) -> Executor:
-        raise ValueError("it needs compute capability 8.0")
+def test_the_time_of_a_run_has_a_place_for_everything_that_is_compiled() -> None:
+    before = torch.backends.cuda.cudnn_sdp_enabled()
+    try:
+        real = scale.gpu(torch.device("cuda", 0))
+    finally:
+        torch.backends.cuda.enable_cudnn_sdp(before)
+    assert real.total_s <= 7.5 * 60  # imports and pictures come on top, and eight minutes are promised
+    ends = list(watch.deadlines(suite.SHARES, real.total_s).values())
+    share_s = dict(zip(suite.SHARES, (end - start for start, end in pairwise([0.0, *ends])), strict=True))
+    for part in ("equality", "alternatives"):
+        assert share_s[part] >= real.compile_s["rows"] + 10
+    for size, lengths_ in real.compile_lengths.items():
+        assert set(lengths_) <= set(real.lengths)
+        assert share_s[f"latency {size}"] >= len(lengths_) * real.compile_s[size] + 20
 
-    small = scale.dry()
-    small = dataclasses.replace(small, executors={**small.executors, "varlen": refuse}, batch_texts=(8,), texts=8)
-    part = watch.Part(
-        "burst", watch.Watch({"burst": 1.0}, total_s=60, console=Console(file=io.StringIO())).progress, lambda: 60.0
-    )
-    figures = throughput.measure(small, part, work.Limits(flops_per_s=1e9, bytes_per_s=1e9))
-    assert "gain:k1_graphs:n8" in figures
-    assert not any("varlen" in key for key in figures)
-    assert part.skipped == ["varlen: it needs compute capability 8.0"]
+
+@given(st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=9), max_size=40), st.integers(1, 12))
+def test_texts_are_sorted_among_those_that_wait_together_alone(ids: list[list[int]], window: int) -> None:
+    ordered = throughput.sorted_in_windows(ids, window)
+    for start in range(0, len(ids), window):
+        mine, came = ordered[start : start + window], ids[start : start + window]
+        assert sorted(mine) == sorted(came)
+        assert [len(own) for own in mine] == sorted(map(len, came))
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_transformers_have_the_attention_that_they_are_given_and_nobody_else(allowed: bool) -> None:
+    before, seen = torch.backends.cuda.cudnn_sdp_enabled(), []
+
+    def model(**_: torch.Tensor | None) -> object:
+        seen.append(torch.backends.cuda.cudnn_sdp_enabled())
+        return SimpleNamespace(logits=torch.zeros(1, 2))
+
+    contenders.in_transformers(model, scale.dry(), cudnn=allowed)([[1, 2]])
+    assert seen == [allowed]
+    assert torch.backends.cuda.cudnn_sdp_enabled() == before
 
 
 def test_a_table_has_a_column_for_each_shape_and_leaves_out_what_was_not_measured() -> None:
@@ -150,7 +195,7 @@ def test_a_table_has_a_column_for_each_shape_and_leaves_out_what_was_not_measure
         "executor:n8:s32:stacked": figure(2.0), "executor_ratio:n8:s32:stacked": figure(1.0),
         "throughput:k1_graphs:n64": figure(9000.0), "gain:k1_graphs:n64": figure(20.0),
     }  # fmt: skip
-    lines = table.markdown(figures).splitlines()
+    lines = table.markdown({"figures": figures}).splitlines()
     assert lines[0].endswith("| base, 16 tokens | base, 64 tokens |")
     assert lines[2:4] == ["| ensemble k4 | 0.50 (3.00) | 0.75 |", "| teacher graphs | 1.50 |  |"]
     assert "| `stacked` | 2.00 (1.00) |" in lines
