@@ -85,28 +85,31 @@ def load_command(
         samples = samples_of(texts, text_column=text_column, label_column=label_column)
         load = Load(target=target, samples=samples, seed=seed, timeout_s=timeout, connections=connections)
         report = asyncio.run(run_session(load, schedule, console=console, objective_s=objective))
+        _show(report, console, json_path, plot_path)
     except (LoadError, OSError) as error:
         raise click.ClickException(" ".join(str(error).split())) from error
-    _show(report, console, json_path, plot_path)
     sys.exit(INTERRUPTED if report.interrupted else 0)
 
 
 def _show(report: Report, console: Console, json_path: Path | None, plot_path: Path | None) -> None:
     """The table, the warnings, and the files."""
+    from rich.markup import escape
+
     from phalanx_load.report import encode, footer_of, table_of
 
     console.print(table_of(report))
     console.print(footer_of(report), highlight=False)
     for warning in report.warnings:
-        console.print(f"[yellow]note:[/] {warning}", soft_wrap=True, highlight=False)
+        # It may hold the server's own words: not for the terminal to obey.
+        console.print(f"[yellow]note:[/] {escape(warning)}", soft_wrap=True, highlight=False)
     if json_path is not None:
         json_path.write_bytes(encode(report))
-        console.print(f"figures: {json_path}", highlight=False)
+        console.print(f"figures: {json_path}", highlight=False, markup=False)
     if plot_path is not None and report.series:
         from phalanx_load.report.plot import plot
 
         plot(report, plot_path)
-        console.print(f"picture: {plot_path}", highlight=False)
+        console.print(f"picture: {plot_path}", highlight=False, markup=False)
 
 
 def _check_outputs(json_path: Path | None, plot_path: Path | None) -> None:
@@ -116,8 +119,26 @@ def _check_outputs(json_path: Path | None, plot_path: Path | None) -> None:
     for option, path in (("--json", json_path), ("--plot", plot_path)):
         if path is not None and not path.absolute().parent.is_dir():
             raise LoadError(f"{option} {path}: there is no folder {path.parent}; make it first")
+        if path is not None:
+            _check_writable(option, path)
     if plot_path is not None:
         _check_plot(plot_path)
+
+
+def _check_writable(option: str, path: Path) -> None:
+    """Open a file for writing, and leave everything as it was."""
+    from phalanx_load import LoadError
+
+    if path.exists() and not path.is_file():  # a pipe or a device: opening it would be felt at its other end
+        return
+    there = path.exists()
+    try:
+        with path.open("ab"):
+            pass
+        if not there:
+            path.unlink()
+    except OSError as error:
+        raise LoadError(f"{option} {path}: {error.strerror or error}") from error
 
 
 def _check_plot(path: Path) -> None:

@@ -44,6 +44,10 @@ _ERROR = msgspec.json.Decoder(_Error)
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError)
 """What a body that is not as it should be raises."""
 
+_MOST_BYTES: Final = 2000
+_MOST_WORDS: Final = 300
+"""So much of an error's body is looked at where it is of no known form, and so many letters of it are shown."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Protocol:
@@ -53,13 +57,15 @@ class Protocol:
     body: Callable[[str], bytes]
     label: Callable[[bytes], str]
 
-    @staticmethod
-    def error(body: bytes) -> str:
-        """What an error says, or nothing."""
-        try:
-            return _ERROR.decode(body).error
-        except _UNREADABLE:
-            return ""
+
+def words_of(body: bytes) -> str:
+    """A server's message in an error's body, on one line that a terminal can show."""
+    try:
+        words = _ERROR.decode(body).error
+    except _UNREADABLE:
+        words = body[:_MOST_BYTES].decode("utf-8", "replace")
+    line = " ".join(words.split())[:_MOST_WORDS]
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line) or "no message"
 
 
 def _inputs(text: str) -> bytes:

@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 from phalanx_contract.runtime import HEADER_MODEL
 from phalanx_load.errors import LoadError
-from phalanx_load.protocols import PROTOCOLS
+from phalanx_load.protocols import PROTOCOLS, words_of
 from phalanx_load.samples import Sample
 from phalanx_load.wire.client import Client, Failure
 from phalanx_load.wire.parser import Response
@@ -122,11 +122,5 @@ async def probe(target: Target, sample: Sample, *, timeout_s: float = PROBE_S) -
     if isinstance(outcome, Failure):
         raise LoadError(f"{target.url}: {outcome.why}; is the server running there?")
     if outcome.status != 200:
-        raise LoadError(f"{target.url} refuses a single text with status {outcome.status}: {_words(outcome.body)}")
+        raise LoadError(f"{target.url} refuses a single text with status {outcome.status}: {words_of(outcome.body)}")
     return outcome
-
-
-def _words(body: bytes) -> str:
-    """A server's message in an error's body, on one line."""
-    error = PROTOCOLS["predict"].error(body)
-    return " ".join((error or body.decode("utf-8", "replace"))[:300].split()) or "no message"

@@ -107,6 +107,62 @@ async def test_the_generators_own_limit_of_files_loses_no_request(rows: str, tmp
     assert report["all"]["answered"] == report["all"]["offered"] > 100
 
 
+async def test_why_requests_were_lost_is_said_in_the_servers_words_as_they_are(rows: str) -> None:
+    count = 0
+
+    async def behave(_: web.Request) -> web.StreamResponse:
+        nonlocal count
+        count += 1
+        # The first is the look whether the server answers.
+        return scores() if count == 1 else web.json_response({"error": "no [/] model\x1b[2J [bold]"}, status=503)
+
+    async with serving(behave) as server:
+        code, out, errors = await finish(
+            await start(server.url, "--texts", rows, "--rate", "50", "--seconds", "0.3", "--requests", "4")
+        )
+    assert (code, errors) == (0, "")
+    assert "4 requests lost: status 503: no [/] model\N{REPLACEMENT CHARACTER}[2J [bold]" in out
+
+
+@pytest.mark.parametrize("option", ["--json", "--plot"])
+async def test_a_file_that_cannot_be_written_is_said_before_the_run(option: str, rows: str, tmp_path: Path) -> None:
+    (path := tmp_path / "taken.png").symlink_to(tmp_path / "nowhere" / "x")
+    async with serving() as server:
+        code, _, errors = await finish(await start(server.url, "--texts", rows, "--rate", "5", option, str(path)))
+    assert code == 1
+    assert f"{option} {path}: No such file or directory" in " ".join(errors.split())
+    assert server.asked == []
+
+
+async def test_a_run_that_is_refused_leaves_files_as_they_were(rows: str, tmp_path: Path) -> None:
+    (figures := tmp_path / "load.json").write_text("of another run")
+    picture = tmp_path / "load.png"
+    options = ("--texts", rows, "--rate", "5", "--json", str(figures), "--plot", str(picture))
+    code, _, _ = await finish(await start(f"http://127.0.0.1:{free_port()}", *options))
+    assert code == 1
+    assert figures.read_text() == "of another run"
+    assert not picture.exists()
+
+
+async def test_a_file_that_can_no_longer_be_written_after_the_run_is_said_in_a_sentence(
+    rows: str, tmp_path: Path
+) -> None:
+    (folder := tmp_path / "figures").mkdir()
+
+    async def behave(_: web.Request) -> web.StreamResponse:
+        if folder.exists():
+            folder.rmdir()
+        return scores()
+
+    async with serving(behave) as server:
+        options = ("--texts", rows, "--rate", "50", "--seconds", "0.3", "--json", str(folder / "load.json"))
+        code, out, errors = await finish(await start(server.url, *options))
+    assert code == 1
+    assert "p99" in out
+    assert "No such file or directory" in errors
+    assert "Traceback" not in errors
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [

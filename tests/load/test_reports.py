@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import StepPatch
 from rich.console import Console
 
 from phalanx_load import Load, Record, Report, Sample, Schedule, Span, Target, make_report
 from phalanx_load.report import decode, encode, footer_of, table_of
-from phalanx_load.report.plot import plot
+from phalanx_load.report.plot import draw_latency, draw_rate, draw_students, plot
 from phalanx_load.report.progress import Progress
 from phalanx_load.run import Status
 
@@ -160,6 +163,62 @@ def test_a_picture_is_drawn_with_students_and_without(tmp_path: Path, suffix: st
         record.students[index] = -1
     plot(reported(schedule, record), without)
     assert with_students.stat().st_size > without.stat().st_size > 1000
+
+
+def lines_of(report: Report) -> tuple[Axes, Axes, Axes]:
+    """The panels as they are drawn: rate, latency, students."""
+    rate, latency, students = Figure().subplots(3, 1)
+    draw_rate(rate, report)
+    draw_latency(latency, report)
+    draw_students(students, report)
+    return rate, latency, students
+
+
+def rates_of(report: Report) -> tuple[list[float], list[float]]:
+    """The rates that are drawn, and the edges between them."""
+    stairs = lines_of(report)[0].patches[0]
+    assert isinstance(stairs, StepPatch)
+    values, edges, _ = stairs.get_data()
+    return list(values), list(edges)
+
+
+@pytest.mark.parametrize(
+    ("answered", "dots"), [({0, 1, 2, 3, 4}, []), ({0, 2, 3, 4}, [0]), ({0, 2, 4}, [0, 2, 4]), ({2}, [2])]
+)
+def test_a_second_with_none_beside_it_is_a_dot(answered: set[int], dots: list[int]) -> None:
+    schedule, record = run_of(*[(200 if second in answered else 429, 0.1) for second in range(5)])
+    for second in answered:
+        record.students[second] = 2
+    _, latency, students = lines_of(reported(schedule, record))
+    for line in (*latency.lines[:2], *students.lines):
+        assert (line.get_marker(), line.get_markevery()) == (("o", dots) if dots else ("None", None))
+
+
+def test_a_run_of_one_slice_shows_something() -> None:
+    schedule, record = run_of((200, 0.1))
+    record.students[0] = 3
+    _, latency, students = lines_of(reported(schedule, record))
+    assert [line.get_marker() for line in (*latency.lines[:2], *students.lines)] == ["o"] * 3
+
+
+@pytest.mark.parametrize(
+    ("end_s", "rates", "last_edge"),
+    [
+        (3.0, [1, 1, 1], 3.0),
+        (2.5, [1, 1, 2], 2.5),
+        (2.01, [1, 1, 1], 3.0),  # next to no width: one request would be a hundred a second
+    ],
+)
+def test_a_last_slice_that_is_cut_has_the_rate_of_its_own_width(
+    end_s: float, rates: list[float], last_edge: float
+) -> None:
+    schedule, record = run_of(*[(200, 0.1)] * 3)
+    for index in range(3):
+        record.students[index] = 1
+    cut = Schedule(schedule.due_s, (Span(name="steady", start_s=0.0, end_s=end_s),))
+    values, edges = rates_of(reported(cut, record))
+    assert values == pytest.approx(rates)
+    assert edges == pytest.approx([0, 1, 2, last_edge])
 
 
 def test_an_interrupted_run_has_the_rates_of_the_time_it_took() -> None:

@@ -141,6 +141,9 @@ async def test_refusals_and_errors_are_told_apart_and_make_no_percentile_better(
     assert report.all.lost == pytest.approx(count / 4, abs=1)
     assert report.all.answered + report.all.refused + report.all.lost == count
     assert report.all.latency is not None and report.all.latency.p50_ms >= 50
+    assert [warning for warning in report.warnings if "lost" in warning] == [
+        f"{report.all.lost} requests lost: status 500: broken"
+    ]
 
 
 async def test_a_request_without_an_answer_is_given_up_and_counts_its_wait() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +31,9 @@ STYLE: Final[dict[Any, Any]] = {
     "savefig.dpi": 150,
 }
 
+_SLIVER: Final = 0.05
+"""A last slice that is so small a part of a whole one is drawn as one: a trace's last offset alone would be a peak."""
+
 
 def plot(report: Report, path: Path, *, title: str = "") -> None:
     """Write the picture; the suffix of the path says in which format."""
@@ -53,12 +57,11 @@ def plot(report: Report, path: Path, *, title: str = "") -> None:
 
 def draw_rate(axes: Axes, report: Report) -> None:
     """Requests that were due, and those that were not answered, by second."""
-    per_s = [second.offered / report.slice_s for second in report.series]
+    per_s = _rates(report, "offered")
     axes.stairs(per_s, _edges(report), color=BLUE, lw=1.4, label="sent")
     for name, color in (("refused", ORANGE), ("lost", "black")):
-        counts = [getattr(second, name) / report.slice_s for second in report.series]
-        if any(counts):
-            axes.stairs(counts, _edges(report), color=color, lw=1.2, label=name)
+        if any(rates := _rates(report, name)):
+            axes.stairs(rates, _edges(report), color=color, lw=1.2, label=name)
     axes.set_ylabel("requests / s")
     axes.set_ylim(0, 1.3 * max(per_s))
     axes.legend(loc="upper right", ncols=3)
@@ -66,8 +69,8 @@ def draw_rate(axes: Axes, report: Report) -> None:
 
 def draw_latency(axes: Axes, report: Report) -> None:
     """p50 and p99 of each second, with the objective."""
-    axes.plot(_middles(report), _values(report, lambda second: second.p50_ms), color=BLUE, lw=1.4, label="p50")
-    axes.plot(_middles(report), _values(report, lambda second: second.p99_ms), color=ORANGE, lw=1.4, label="p99")
+    _draw_line(axes, report, lambda second: second.p50_ms, color=BLUE, label="p50")
+    _draw_line(axes, report, lambda second: second.p99_ms, color=ORANGE, label="p99")
     if report.objective_ms is not None:
         label = f"objective {report.objective_ms:g} ms"
         axes.axhline(report.objective_ms, color=GREY, ls="--", lw=1.2, label=label)
@@ -93,7 +96,9 @@ def draw_students(axes: Axes, report: Report) -> None:
     least = _values(report, lambda second: second.students_least)
     most = _values(report, lambda second: second.students_most)
     axes.fill_between(_middles(report), least, most, color=GREEN, alpha=0.2, lw=0, label="least to most")
-    axes.plot(_middles(report), _values(report, lambda second: second.students_mean), color=GREEN, lw=1.6, label="mean")
+    for place in _alone(least):  # an area has to have a width
+        axes.vlines(_middles(report)[place], least[place], most[place], color=GREEN, alpha=0.2, lw=4)
+    _draw_line(axes, report, lambda second: second.students_mean, color=GREEN, label="mean")
     highest = int(max(value for value in most if not math.isnan(value)))
     axes.set_yticks(range(1, highest + 1))
     axes.set_ylim(0.5, highest + 1.5)
@@ -101,12 +106,40 @@ def draw_students(axes: Axes, report: Report) -> None:
     axes.legend(loc="upper right", ncols=2)
 
 
+def _draw_line(axes: Axes, report: Report, of: Callable[[Second], float | None], *, color: str, label: str) -> None:
+    """A line through the values, and a dot for each that no line would show."""
+    values = _values(report, of)
+    dots = _alone(values)
+    axes.plot(_middles(report), values, color=color, lw=1.4, label=label,
+              marker="o" if dots else None, markersize=4, markevery=dots or None)  # fmt: skip
+
+
+def _alone(values: Sequence[float]) -> list[int]:
+    """The places of values that have none beside them."""
+    around = [math.nan, *values, math.nan]
+    return [
+        place
+        for place, (before, value, after) in enumerate(zip(around, values, around[2:], strict=False))
+        if not math.isnan(value) and math.isnan(before) and math.isnan(after)
+    ]
+
+
+def _rates(report: Report, name: str) -> list[float]:
+    """A count of each slice by the slice's width."""
+    widths_s = [end_s - start_s for start_s, end_s in pairwise(_edges(report))]
+    return [getattr(second, name) / width_s for second, width_s in zip(report.series, widths_s, strict=True)]
+
+
 def _edges(report: Report) -> list[float]:
-    return [report.slice_s * place for place in range(len(report.series) + 1)]
+    """Where slices begin, and where the last one ends: with the run, unless that leaves it no width to speak of."""
+    last_s = report.series[-1].at_s
+    left_s = report.stretches[-1].end_s - last_s
+    width_s = left_s if _SLIVER < left_s / report.slice_s < 1.0 else report.slice_s
+    return [*(second.at_s for second in report.series), last_s + width_s]
 
 
 def _middles(report: Report) -> list[float]:
-    return [second.at_s + report.slice_s / 2 for second in report.series]
+    return [(start_s + end_s) / 2 for start_s, end_s in pairwise(_edges(report))]
 
 
 def _values(report: Report, of: Callable[[Second], float | None]) -> list[float]:

@@ -38,6 +38,8 @@ def warnings_of(record: Record, total: PhaseReport, *, load: Load) -> tuple[str,
         )
     for why, count in sorted(record.failures.items(), key=lambda item: -item[1])[:3]:
         found.append(f"{count} requests lost: {why}")
+    for status, words in sorted(record.errors.items()):
+        found.append(f"{total.statuses.get(str(status), 0)} requests lost: status {status}: {words}")
     if broken := total.statuses.get(BROKEN):
         found.append(f"{broken} requests broke: each counts like one that timed out, with {load.timeout_s:g} s or more")
     if still_open := total.statuses.get(UNANSWERED):

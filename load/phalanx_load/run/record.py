@@ -8,6 +8,7 @@ from array import array
 from collections.abc import Iterable
 
 from phalanx_contract.runtime import HEADER_EXIT_ROW, HEADER_STUDENTS
+from phalanx_load.protocols import words_of
 from phalanx_load.wire.parser import Response
 
 UNKNOWN = -1
@@ -47,6 +48,8 @@ class Record:
         self.correct = array("b", [UNKNOWN]) * count
         self.failures: dict[str, int] = {}
         """How often each kind of failure came, by its sentence."""
+        self.errors: dict[int, str] = {}
+        """What the server said with the first response of each status but 200 and 429."""
         self.peak_connections = 0
         self.connections_short = False
         """Whether requests waited for a connection because the bound was reached."""
@@ -78,6 +81,8 @@ class Record:
             if students.isdecimal() and len(students) < _DIGITS:
                 self.students[index] = int(students)
             self.early[index] = headers.get(_EXIT_ROW, _FINAL) != _FINAL
+        elif response.status != 429 and response.status not in self.errors:
+            self.errors[response.status] = words_of(response.body)
 
     def scored(self, index: int, *, correct: bool) -> None:
         """Its answer was held against a label."""
