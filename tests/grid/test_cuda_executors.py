@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Collection, Sequence
+from itertools import product
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch._dynamo.testing import CompileCounter
+from torch._dynamo.utils import counters
 
 from phalanx_grid import AdapterTable, Batch, FinalStep, Geometry, Grid, RampStep
 from phalanx_grid.execution import Executor, Stacked, make_executor
 from phalanx_grid.execution.cuda.capture import Part, Recording, Rerun
-from phalanx_grid.execution.cuda.compiled import compiled
+from phalanx_grid.execution.cuda.compiled import compiled, meet_variants
 from phalanx_grid.execution.cuda.graphs import Bounds, Graphs
 from phalanx_grid.execution.cuda.grouped import Grouped
 from phalanx_grid.execution.cuda.streams import Streams
-from phalanx_grid.execution.cuda.varlen import Varlen, one_by_one, worth_packing
+from phalanx_grid.execution.cuda.varlen import Varlen, need_head_size, one_by_one, worth_packing
 from tests.grid.builders import MPNET, batch_of, close, geometries, geometry, make_adapter, make_grid, texts
 
 EAGER_TO_CAPTURE = Bounds(asks=1)
@@ -226,20 +229,97 @@ def test_compiled_rows_answer_as_the_rows_they_were_made_from() -> None:
         assert all(close(a, b, 1e-4) for a, b in zip(final.logits, own.logits, strict=True))
 
 
+def test_every_program_of_every_model_is_compiled_before_the_first_request() -> None:
+    torch.compiler.reset()
+    for shape in (geometry(pooling="cls", pooler=True), geometry(hidden=32, students=4)):
+        counter, frames, grid = CompileCounter(), counters["frames"], make_grid(shape)
+        fused = Stacked(compiled(grid, backend=counter))
+        frames.clear()
+        meet_variants(fused, shape, limit_s=600.0)
+        made = counter.frame_count
+        for texts_, length, k in product((1, 2, 5), (3, 9, 20), range(1, shape.students + 1)):
+            for shorter in (0, 1):
+                mask = (torch.arange(length) < length - shorter).repeat(texts_, 1)
+                batch = Batch(torch.full((texts_, length), 2), mask, full=not shorter)
+                assert close(run(fused, batch, k)[1].pooled, run(Stacked(grid), batch, k)[1].pooled, 1e-4)
+        assert counter.frame_count == made > 8  # torch's own limit, beyond which it goes on without compiling
+        assert frames["ok"] == frames["total"] == made
+    torch.compiler.reset()
+
+
+def test_no_variant_is_begun_when_the_time_is_over() -> None:
+    grid = make_grid()
+    counter = CompileCounter()
+    meet_variants(Stacked(compiled(grid, backend=counter)), grid.geometry, limit_s=-1.0)
+    assert counter.frame_count == 0
+
+
+def test_while_another_model_is_captured_a_batch_runs_without_a_graph_and_a_later_one_with() -> None:
+    grid, recorder = make_grid(), Occupied()
+    executor = Graphs(grid, recorder, otherwise=Stacked(grid), bounds=EAGER_TO_CAPTURE)
+    batch = batch_of(grid, [[2, 3]])
+    wanted = run(Stacked(grid), batch, 2)[1].logits[0]
+    assert close(run(executor, batch, 2)[1].logits[0], wanted)
+    assert executor.captured == 0
+    recorder.busy = False
+    assert close(run(executor, batch, 2)[1].logits[0], wanted)
+    assert executor.captured == 1
+
+
+def test_warm_up_waits_for_its_turn_to_capture() -> None:
+    grid, recorder = make_grid(), Occupied()
+    executor = Graphs(grid, recorder, otherwise=Stacked(grid), bounds=Bounds(passes=2))
+    executor.prepare()
+    assert executor.captured == 2
+
+
+def test_the_packed_way_has_been_gone_before_the_first_request() -> None:
+    attended: list[int] = []
+
+    def attend(q: torch.Tensor, *rest: Any) -> torch.Tensor:
+        attended.append(len(q))
+        return one_by_one(q, *rest)
+
+    grid = make_grid()
+    Varlen(grid, attend).prepare()
+    assert attended == [grid.geometry.students * 9] * grid.geometry.rows
+
+
+@pytest.mark.parametrize(("hidden", "heads", "fits"), [(64, 4, True), (512, 2, True), (20, 2, False), (528, 2, False)])
+def test_flash_attention_is_refused_to_heads_of_other_sizes(hidden: int, heads: int, fits: bool) -> None:
+    shape = geometry(hidden=hidden, heads=heads)
+    if fits:
+        need_head_size(shape)
+        return
+    with pytest.raises(ValueError, match=f"multiples of 8 up to 256, this grid's are {hidden // heads}; use auto"):
+        need_head_size(shape)
+
+
 class Counting(Rerun):
     def __init__(self) -> None:
         self.count, self.settled = 0, 0
 
-    def record(self, parts: Sequence[Part]) -> Recording:
+    def record(self, parts: Sequence[Part], *, wait: bool = True) -> Recording:
         self.count += 1
-        return dataclasses.replace(super().record(parts), own_bytes=1)
+        for part in parts:
+            part()
+        return Recording(list(parts), own_bytes=1)
 
     def settle(self) -> None:
         self.settled += 1
 
 
+class Occupied(Rerun):
+    """Another thread captures, for as long as it likes."""
+
+    busy = True
+
+    def record(self, parts: Sequence[Part], *, wait: bool = True) -> Recording | None:
+        return super().record(parts) if wait or not self.busy else None
+
+
 class Failing(Counting):
-    def record(self, parts: Sequence[Part]) -> Recording:
+    def record(self, parts: Sequence[Part], *, wait: bool = True) -> Recording:
         self.count += 1
         raise RuntimeError("operation not permitted when stream is capturing")
 
@@ -247,6 +327,7 @@ class Failing(Counting):
 class Forgetful(Rerun):
     """Its replays leave in memory what stood there."""
 
-    def record(self, parts: Sequence[Part]) -> Recording:
-        recorded = super().record(parts)
-        return dataclasses.replace(recorded, replays=[lambda: None for _ in recorded.replays])
+    def record(self, parts: Sequence[Part], *, wait: bool = True) -> Recording:
+        for part in parts:
+            part()
+        return Recording([lambda: None for _ in parts], 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 from weakref import WeakValueDictionary
@@ -21,10 +22,14 @@ _STREAMS: Final = 32
 _capturing: Final = threading.Lock()
 """CUDA allows one capture in a process at a time, and loaders capture while the engine may want to."""
 
+_GRAPH_BYTES: Final = 1 << 20
+"""What a graph of a few dozen kernels is taken to hold on the device. Nothing tells it, and how much memory is free
+changes with what other threads do."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Parts that run again at each call, and the device memory that dies with them (the pool's is not counted)."""
+    """Parts that run again at each call, and an estimate of the device memory that dies with them beside the pool's."""
 
     replays: list[Part]
     own_bytes: int
@@ -38,8 +43,11 @@ class Recorder(Protocol):
         """Memory that all recordings share for what they compute in between."""
         ...
 
-    def record(self, parts: Sequence[Part]) -> Recording:
-        """Run the parts in order a few times, and record them. Raises RuntimeError if it cannot be done."""
+    def record(self, parts: Sequence[Part], *, wait: bool = True) -> Recording | None:
+        """Run the parts in order a few times, and record them. Raises RuntimeError if it cannot be done.
+
+        While another thread records: None, unless the caller is to `wait` (compilers may run there, for a minute).
+        """
         ...
 
     def settle(self) -> None:
@@ -52,7 +60,7 @@ class Rerun:
 
     pool_bytes = 0
 
-    def record(self, parts: Sequence[Part]) -> Recording:
+    def record(self, parts: Sequence[Part], *, wait: bool = True) -> Recording | None:
         """As `Recorder.record`."""
         for part in parts:
             part()
@@ -86,15 +94,16 @@ class CudaRecorder:
         segments = torch.cuda.memory_snapshot(self._pool, include_traces=False)
         return sum(int(segment["total_size"]) for segment in segments)
 
-    def record(self, parts: Sequence[Part]) -> Recording:
+    def record(self, parts: Sequence[Part], *, wait: bool = True) -> Recording | None:
         """As `Recorder.record`. Other threads may use the device meanwhile, but must not wait for all of it."""
-        with _capturing:
+        if not _capturing.acquire(blocking=wait):
+            return None
+        try:
             self._rehearse(parts)
-            free, pooled = torch.cuda.mem_get_info(self._device)[0], self.pool_bytes
             graphs = [self._capture(part) for part in parts]
-            taken = free - torch.cuda.mem_get_info(self._device)[0]
-            own = max(taken - (self.pool_bytes - pooled), 0)
-        return Recording([graph.replay for graph in graphs], own)
+        finally:
+            _capturing.release()
+        return Recording([graph.replay for graph in graphs], len(graphs) * _GRAPH_BYTES)
 
     def settle(self) -> None:
         """As `Recorder.settle`."""
@@ -110,13 +119,27 @@ class CudaRecorder:
         self._stream.synchronize()
 
     def _capture(self, part: Part) -> torch.cuda.CUDAGraph:
+        # Not by `torch.cuda.graph`: it waits for the whole device and empties the caches that other threads live on.
         graph = torch.cuda.CUDAGraph()
-        # The default error mode would make calls of other threads fail, such as a loader's allocation.
-        capture = torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local")
-        # A capture that fails does not give the caller its stream back (torch 2.13), so the outer context does.
-        with torch.cuda.stream(torch.cuda.current_stream(self._device)), capture:
-            part()
+        with torch.cuda.stream(self._stream):
+            # The default error mode would make calls of other threads fail, such as a loader's allocation.
+            graph.capture_begin(pool=self._pool, capture_error_mode="thread_local")
+            try:
+                part()
+                graph.capture_end()
+            except BaseException:
+                self._abandon(graph)
+                raise
         return graph
+
+    def _abandon(self, graph: torch.cuda.CUDAGraph) -> None:
+        """End a capture that failed: the stream leaves it, and the allocator gives it no more of the pool."""
+        try:
+            graph.capture_end()
+        except RuntimeError:
+            # CUDA refuses to end it well, and torch may have left then before it told its allocator.
+            with suppress(RuntimeError):
+                torch._C._cuda_endAllocateToPool(self._stream.device_index, self._pool)
 
 
 def _own_stream(device: torch.device) -> torch.cuda.Stream:

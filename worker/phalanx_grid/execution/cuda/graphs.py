@@ -97,7 +97,7 @@ class Graphs:
         for bucket in self._buckets.to_warm():
             if self._broken or self._shelf.full or time.monotonic() - begin_s > self._bounds.warm_up_s:
                 break
-            self._capture((bucket, None))
+            self._capture((bucket, None), wait=True)
         if self.captured and not alike(self, self._otherwise, self._grid.geometry, self._buckets.to_warm()[0]):
             log.error("answers by graph differ from those without: nothing runs by graph on this device")
             self._recorder.settle()
@@ -153,15 +153,16 @@ class Graphs:
         for key in keys:
             found = self._shelf.get(key)
             if found is None and self._shelf.wanted(key) and not self._broken:
-                found = self._capture(key)
+                found = self._capture(key, wait=False)
             if found is not None:
                 return found
         return None
 
-    def _capture(self, key: Key) -> _Captured | None:
+    def _capture(self, key: Key, *, wait: bool) -> _Captured | None:
+        """A new graph, or None: it failed, or another model is being captured and this is no time to `wait`."""
         run = Pass(self._grid, *key)
         try:
-            recording = self._recorder.record(run.parts)
+            recording = self._recorder.record(run.parts, wait=wait)
         except RuntimeError:
             # What a failed capture leaves in the allocator is not ours to repair: go on without more graphs.
             log.exception("capturing %s failed; shapes without a graph run without one from now on", key)
@@ -169,6 +170,8 @@ class Graphs:
             return None
         finally:
             run.forget()
+        if recording is None:
+            return None
         captured = _Captured(run, recording)
         dropped = self._shelf.put(key, captured)
         if dropped:

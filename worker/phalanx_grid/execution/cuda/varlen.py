@@ -18,6 +18,7 @@ from phalanx_grid.execution.executor import Executor, rounding
 from phalanx_grid.execution.segments import segments
 from phalanx_grid.execution.stacked import Stacked
 from phalanx_grid.execution.staging import Inbound
+from phalanx_grid.geometry import Geometry
 from phalanx_grid.grid import Grid
 from phalanx_grid.outputs import FinalStep, RampStep
 from phalanx_grid.readout import pool
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 _CAPABILITY = 8
 """Of the flash kernels."""
+_HEAD_SIZES = range(8, 257, 8)
+"""That flash kernels take."""
 _PADDING = 0.1
 """With less padding than this a packed pass saves less than packing costs, and the batch runs padded."""
 
@@ -71,6 +74,13 @@ class Varlen:
         self._grid, self._stacked, self._attend = grid, Stacked(grid), attend
         self._device = grid.embeddings.word.device
         self._inbound = Inbound(self._device, grid.geometry.pad_id)
+
+    def prepare(self) -> None:
+        """Run a batch with padding: the packed way loads modules and kernels where it is first taken."""
+        geometry = self._grid.geometry
+        batch = Batch.pad([[0] * min(8, geometry.max_tokens), [0]], geometry.pad_id)
+        for _ in self.steps(batch, students=geometry.students):
+            pass
 
     @torch.inference_mode()
     def steps(
@@ -122,6 +132,17 @@ def worth_packing(batch: Batch) -> bool:
     return bool(batch.mask.float().mean() < 1 - _PADDING)
 
 
+def need_head_size(geometry: Geometry) -> None:
+    """Refuse heads that the kernel does not take.
+
+    Raises:
+        ValueError: their size is no multiple of 8, or beyond 256.
+    """
+    if geometry.head_size not in _HEAD_SIZES:
+        said = f"multiples of 8 up to {_HEAD_SIZES[-1]}, this grid's are {geometry.head_size}"
+        raise ValueError(f"flash attention takes heads whose size is one of the {said}; use auto")
+
+
 def flash(q: Tensor, key: Tensor, value: Tensor, q_at: Tensor, at: Tensor, q_longest: int, longest: int) -> Tensor:
     """torch's kernel for sequences of several lengths."""
     from torch.nn.attention.varlen import varlen_attn
@@ -155,4 +176,7 @@ def build(grid: Grid, device: torch.device, threads: int) -> Executor:
     """For the registry."""
     need_capability(device, _CAPABILITY)
     need_bf16(grid)
-    return Varlen(grid, flash)
+    need_head_size(grid.geometry)
+    executor = Varlen(grid, flash)
+    executor.prepare()
+    return executor
