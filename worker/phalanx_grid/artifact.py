@@ -11,6 +11,7 @@ import safetensors.torch
 import torch
 
 from phalanx_contract.limits import MAX_CLASSES
+from phalanx_grid.copies import to_device
 from phalanx_grid.errors import ArtifactCorrupt, ArtifactUnsupported
 from phalanx_grid.grid import Grid
 from phalanx_grid.manifest import GRID_FILE, MANIFEST, TOKENIZER_FILE, Accuracy, EnsembleManifest, FileEntry
@@ -90,9 +91,9 @@ def load_artifact(
     expected = {name: tensor.shape for name, tensor in grid.state_dict().items()}
     grid.load_state_dict(_tensors(Path(path) / GRID_FILE, expected), assign=True)
     grid.requires_grad_(False).eval()
-    grid.to(device)
     if dtype is not None:
-        cast(grid, dtype)
+        cast(grid, dtype)  # before the move: half of the bytes have to travel, and the device never holds both
+    to_device(grid, device)
     try:
         tokenizer = Tokenizer.load(Path(path), manifest.max_tokens)
     except ValueError as error:

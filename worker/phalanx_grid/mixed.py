@@ -9,6 +9,7 @@ from torch import Tensor
 
 from phalanx_grid.adapters import TARGETS, AdapterWeights
 from phalanx_grid.cell import RowDelta
+from phalanx_grid.copies import beside
 from phalanx_grid.geometry import Geometry
 from phalanx_grid.lora import low_rank
 from phalanx_grid.readout import prefix_sums
@@ -42,15 +43,15 @@ class SlotTensors:
     def write(self, slot: int, weights: AdapterWeights) -> None:
         """Fill a slot that no batch uses; when this returns, the device holds it."""
         r, scale = weights.rank, weights.alpha / weights.rank
-        for row, (down, up) in enumerate(zip(self.down, self.up, strict=True)):
-            down[:, slot] = 0
-            down[:, slot, :, :r] = weights.down[row].to(down)
-            up[:, slot] = 0
-            up[:, slot, ..., :r] = (weights.up[row] * scale).to(up)
-        head = _Head(weights.head_weight.to(self._device), weights.head_bias.to(self._device))
-        if self._device.type == "cuda":
-            # The engine computes on another stream: it must not see the slot before the copies are through.
-            torch.cuda.current_stream(self._device).synchronize()
+        head = _Head(*(torch.empty_like(own, device=self._device) for own in (weights.head_weight, weights.head_bias)))
+        with beside(self._device):
+            for row, (down, up) in enumerate(zip(self.down, self.up, strict=True)):
+                down[:, slot] = 0
+                down[:, slot, :, :r] = weights.down[row].to(down)
+                up[:, slot] = 0
+                up[:, slot, ..., :r] = (weights.up[row] * scale).to(up)
+            head.weight.copy_(weights.head_weight)
+            head.bias.copy_(weights.head_bias)
         self.heads[slot] = head
 
     def select(self, slots: Tensor) -> Selection | None:
