@@ -6,6 +6,7 @@ Sources: the API of text-embeddings-inference (`predict`, `embed`), and the Open
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,6 +33,18 @@ class _Inferred(msgspec.Struct):
     outputs: list[_Output]
 
 
+class _Named(msgspec.Struct):
+    """An output tensor of whatever type and shape."""
+
+    name: str
+
+
+class _Outputs(msgspec.Struct):
+    """An infer answer, as far as those of all servers are alike."""
+
+    outputs: list[_Named]
+
+
 class _Error(msgspec.Struct):
     """An error's body, in all of the dialects."""
 
@@ -39,6 +52,8 @@ class _Error(msgspec.Struct):
 
 
 _SCORES = msgspec.json.Decoder(list[_Scored])
+_OUTPUTS = msgspec.json.Decoder(_Outputs)
+_EMBEDDINGS = msgspec.json.Decoder(list[list[float]])
 _INFERRED = msgspec.json.Decoder(_Inferred)
 _ERROR = msgspec.json.Decoder(_Error)
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError)
@@ -51,11 +66,12 @@ _MOST_WORDS: Final = 300
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Protocol:
-    """One dialect. `label` gives the answer's label, or nothing where it has none."""
+    """One dialect. `label` gives the answer's label, or nothing where it has none; `valid` says if it is one."""
 
     path: str
     body: Callable[[str], bytes]
     label: Callable[[bytes], str]
+    valid: Callable[[bytes], bool]
 
 
 def words_of(body: bytes) -> str:
@@ -64,8 +80,13 @@ def words_of(body: bytes) -> str:
         words = _ERROR.decode(body).error
     except _UNREADABLE:
         words = body[:_MOST_BYTES].decode("utf-8", "replace")
+    return shown(words) or "no message"
+
+
+def shown(words: str) -> str:
+    """What a server sent, on one line that a terminal can show."""
     line = " ".join(words.split())[:_MOST_WORDS]
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line) or "no message"
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
 
 
 def _inputs(text: str) -> bytes:
@@ -91,8 +112,26 @@ def _label_output(body: bytes) -> str:
     return next((str(output.data[0]) for output in outputs if output.name == "label" and output.data), "")
 
 
+def _scored(body: bytes) -> bool:
+    with suppress(*_UNREADABLE):
+        return bool(_SCORES.decode(body))
+    return False
+
+
+def _inferred(body: bytes) -> bool:
+    with suppress(*_UNREADABLE):
+        return bool(_OUTPUTS.decode(body).outputs)
+    return False
+
+
+def _embedded(body: bytes) -> bool:
+    with suppress(*_UNREADABLE):
+        return any(_EMBEDDINGS.decode(body))
+    return False
+
+
 PROTOCOLS: Final[Mapping[str, Protocol]] = {
-    "predict": Protocol(path="/predict", body=_inputs, label=_best),
-    "infer": Protocol(path="/v2/models/{model}/infer", body=_tensor, label=_label_output),
-    "embed": Protocol(path="/embed", body=_inputs, label=lambda body: ""),
+    "predict": Protocol(path="/predict", body=_inputs, label=_best, valid=_scored),
+    "infer": Protocol(path="/v2/models/{model}/infer", body=_tensor, label=_label_output, valid=_inferred),
+    "embed": Protocol(path="/embed", body=_inputs, label=lambda body: "", valid=_embedded),
 }

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from phalanx_contract.runtime import HEADER_MODEL
 from phalanx_load.errors import LoadError
-from phalanx_load.protocols import PROTOCOLS, words_of
+from phalanx_load.protocols import PROTOCOLS, shown, words_of
 from phalanx_load.samples import Sample
 from phalanx_load.wire.client import Client, Failure
 from phalanx_load.wire.parser import Response
@@ -35,6 +35,13 @@ class Target:
 
     def __post_init__(self) -> None:
         parts = _split(self.url)
+        if "@" in parts.netloc:
+            raise LoadError(
+                "the address has a name or a password in it, which every report would hold: leave them away, and give "
+                "--header 'Authorization: ...' instead"
+            )
+        if parts.query or parts.fragment:
+            raise LoadError(f"{self.url}: only the part before ? and # is sent; leave the rest away")
         if parts.scheme not in _PORTS or not parts.hostname:
             raise LoadError(f"{self.url}: not the address of a server; write such as http://127.0.0.1:8080")
         if self.protocol not in PROTOCOLS:
@@ -54,15 +61,18 @@ class Target:
         parts = _split(self.url)
         return parts.hostname or "", parts.port or _PORTS[parts.scheme]
 
+    @property
+    def path(self) -> str:
+        """Where requests go on a server, behind the path of its address."""
+        return PROTOCOLS[self.protocol].path.format(model=quote(self.model, safe=":"))
+
     def request(self, sample: Sample) -> bytes:
         """The whole request for one text, as bytes for the wire."""
         protocol, parts = PROTOCOLS[self.protocol], _split(self.url)
         body = protocol.body(sample.text)
-        path = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~") + protocol.path.format(
-            model=quote(self.model, safe=":")
-        )
+        path = quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~") + self.path
         fields = {
-            "Host": parts.netloc.rpartition("@")[2],
+            "Host": parts.netloc,
             "User-Agent": "phalanx-load",
             "Content-Type": "application/json",
             "Content-Length": str(len(body)),
@@ -95,7 +105,7 @@ def _split(url: str) -> SplitResult:
         parts = urlsplit(url)
         _ = parts.port
     except ValueError as error:
-        raise LoadError(f"{url}: {error}") from error
+        raise LoadError(f"{url.rpartition('@')[2]}: {error}") from error
     return parts
 
 
@@ -121,6 +131,24 @@ async def probe(target: Target, sample: Sample, *, timeout_s: float = PROBE_S) -
         client.close()
     if isinstance(outcome, Failure):
         raise LoadError(f"{target.url}: {outcome.why}; is the server running there?")
-    if outcome.status != 200:
-        raise LoadError(f"{target.url} refuses a single text with status {outcome.status}: {words_of(outcome.body)}")
+    _check_answer(target, outcome)
     return outcome
+
+
+def _check_answer(target: Target, answer: Response) -> None:
+    """Refuse what is no answer of the target's protocol.
+
+    Raises:
+        LoadError: it is none; the text says what to do about it.
+    """
+    location = answer.headers.get("location")
+    if 300 <= answer.status < 400 and location:
+        found = urljoin(target.url.rstrip("/") + target.path, location).removesuffix(target.path)
+        raise LoadError(f"{target.url}: it redirects to {shown(found)}; give that address")
+    if answer.status != 200:
+        raise LoadError(f"{target.url} refuses a single text with status {answer.status}: {words_of(answer.body)}")
+    if not PROTOCOLS[target.protocol].valid(answer.body):
+        raise LoadError(
+            f"{target.url} answers 200, but not as {target.path} does: {words_of(answer.body)}; is that the address of "
+            "the server, and the --protocol the one that it speaks?"
+        )

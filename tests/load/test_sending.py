@@ -370,6 +370,71 @@ async def test_an_unknown_model_is_said_in_the_servers_words() -> None:
             await probe(Target(url=server.url), Sample("a"))
 
 
+@pytest.mark.parametrize(
+    ("protocol", "body"),
+    [
+        ("predict", "<html>Welcome</html>"),
+        ("predict", "[]"),
+        ("predict", '{"outputs": [{"name": "label", "data": ["yes"]}]}'),
+        ("infer", '[{"score": 1.0, "label": "yes"}]'),
+        ("infer", '{"outputs": []}'),
+        ("embed", '[{"score": 1.0, "label": "yes"}]'),
+        ("embed", "[[]]"),
+        ("embed", '[["\udcff"]]'),
+    ],
+)
+async def test_an_answer_in_another_form_is_said_before_the_run(protocol: str, body: str) -> None:
+    async def behave(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=body.encode("utf-8", "surrogateescape"))
+
+    async with serving(behave) as server:
+        target = Target(url=server.url, protocol=protocol, model="m")
+        with pytest.raises(LoadError, match=f"answers 200, but not as {target.path} does: "):
+            await probe(target, Sample("a"))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "answer"),
+    [
+        ("infer", {"outputs": [{"name": "scores", "shape": [1, 2], "datatype": "FP32", "data": [[0.1, 0.9]]}]}),
+        ("infer", {"outputs": [{"name": "kept", "datatype": "BOOL", "data": [True]}], "model_name": "m"}),
+        ("embed", [[1, 0.5]]),
+        ("predict", [{"score": 1, "label": "yes", "rank": 1}]),
+    ],
+)
+async def test_what_another_server_adds_to_an_answer_is_no_matter(protocol: str, answer: object) -> None:
+    async with serving(lambda _: _answered(answer)) as server:
+        assert (await probe(Target(url=server.url, protocol=protocol, model="m"), Sample("a"))).status == 200
+
+
+async def _answered(answer: object) -> web.StreamResponse:
+    return web.json_response(answer)
+
+
+@pytest.mark.parametrize(
+    ("location", "says"),
+    [
+        ("https://other/base/predict", "it redirects to https://other/base; give that address"),
+        ("https://other/login", "it redirects to https://other/login; give that address"),
+        ("/v2/predict", r"it redirects to http://127.0.0.1:\d+/v2; give that address"),
+    ],
+)
+async def test_a_redirect_names_the_address_to_give(location: str, says: str) -> None:
+    async def behave(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=307, headers={"Location": location})
+
+    async with serving(behave) as server:
+        with pytest.raises(LoadError, match=says):
+            await probe(Target(url=server.url), Sample("a"))
+
+
+def test_a_password_in_an_address_is_in_no_message() -> None:
+    for url in ("http://user:secret@host", "http://user:secret@host:99999"):
+        with pytest.raises(LoadError) as error:
+            Target(url=url)
+        assert "secret" not in str(error.value)
+
+
 async def test_a_server_that_does_not_answer_is_said_before_the_run() -> None:
     async with serving(right) as server:
         server.stall(30)
@@ -383,6 +448,9 @@ async def test_a_server_that_does_not_answer_is_said_before_the_run() -> None:
         ({"url": "127.0.0.1:8080"}, "not the address of a server"),
         ({"url": "ftp://host"}, "not the address of a server"),
         ({"url": "http://host:99999"}, "Port out of range"),
+        ({"url": "http://user:secret@host"}, "has a name or a password in it"),
+        ({"url": "http://host?x=1"}, r"http://host\?x=1: only the part before \? and # is sent"),
+        ({"url": "http://host/#top"}, r"only the part before \? and # is sent"),
         ({"url": "http://host", "protocol": "grpc"}, "no protocol 'grpc'; there is predict, infer, embed"),
         ({"url": "http://host", "protocol": "infer"}, "give one with --model"),
         ({"url": "http://host", "model": "модель"}, "'model: модель' cannot be sent as a header"),
