@@ -7,10 +7,12 @@ import json
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
 
+from phalanx_cli.load_options import Arrivals, schedule_of
 from tests.load.server import scores, serving
 from tests.load.test_sending import free_port
 
@@ -66,6 +68,19 @@ async def test_a_trace_is_replayed_and_bounded(rows: str, tmp_path: Path) -> Non
     assert json.loads(figures.read_text())["all"]["offered"] == 50
     # One more than the trace's: the look before the run whether the server answers.
     assert len(server.asked) == 51
+
+
+@pytest.mark.parametrize(
+    ("bounds", "sent"), [({"seconds": 60.0}, 1000), ({"requests": 7}, 7), ({"seconds": 60.0, "requests": 7}, 7)]
+)
+def test_the_bounds_of_a_run_hold_for_what_is_drawn_of_a_trace_too(
+    bounds: dict[str, Any], sent: int, tmp_path: Path
+) -> None:
+    # As a whole it is more than a run may have.
+    (trace := tmp_path / "week.csv").write_text("".join(f"{3600 * hour},60000\n" for hour in range(168)), "utf-8-sig")
+    options: dict[str, Any] = {"rate": None, "seconds": None, "requests": None, "burst_rate": None, **bounds}
+    arrivals = Arrivals(**options, burst_seconds=5, calm_seconds=5, trace=trace, trace_speed=1, trace_density=1)
+    assert len(schedule_of(arrivals, seed=0)) == pytest.approx(sent, abs=0 if sent == 7 else 5 * sent**0.5)
 
 
 async def test_ctrl_c_ends_it_with_what_was_measured(rows: str, tmp_path: Path) -> None:
