@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 
@@ -18,8 +18,6 @@ from bench.gpu.work import Limits, pass_work
 from bench.record import Figure
 
 _WARM = 3
-_PROGRAMS = 64
-"""Of torch.compile, one for each length; beyond 8 it would give up unless told otherwise."""
 TEACHERS = ("teacher_eager", "teacher_compile", "teacher_graphs")
 
 
@@ -59,13 +57,10 @@ def _fixed(scale: Scale, part: Part, size: str) -> Iterator[tuple[str, Answers]]
         yield "teacher_graphs", in_engine(teacher, 1)
 
 
-def _compiled(scale: Scale, plain: torch.nn.Module) -> torch.nn.Module:
+def _compiled(scale: Scale, plain: torch.nn.Module) -> Callable[..., object]:
     """With CUDA graphs of its own."""
     mode = "reduce-overhead" if scale.real else None
-    compiled: torch.nn.Module = torch.compile(
-        plain, mode=mode, dynamic=False, backend=scale.compile_backend, recompile_limit=_PROGRAMS
-    )
-    return compiled
+    return torch.compile(plain, mode=mode, dynamic=False, backend=scale.compile_backend)
 
 
 def _ids(scale: Scale, length: int) -> Ids:

@@ -54,12 +54,12 @@ def run() -> Path:
 
 def _written(scale: Scale, watch: Watch, figures: Mapping[str, Figure]) -> Path:
     """The result with its pictures, and what it lacks."""
-    lacks = {"skipped": watch.skipped, "wrong": watch.wrong}
     if not scale.real:
-        path = write("gpu_dry", figures, folder=TRIALS, **lacks)
+        path = write("gpu_dry", figures, folder=TRIALS, skipped=watch.skipped, wrong=watch.wrong)
         plots.draw(path, TRIALS)
         return path
-    path = write("gpu", figures, device=torch.cuda.get_device_name(scale.device), **lacks)
+    device = torch.cuda.get_device_name(scale.device)
+    path = write("gpu", figures, device=device, skipped=watch.skipped, wrong=watch.wrong)
     plots.draw(path, plots.IMAGES)
     return path
 

@@ -67,6 +67,7 @@ def far(mine: list[torch.Tensor], wanted: list[torch.Tensor]) -> float:
     )  # fmt: skip
 
 
+@pytest.mark.timeout(600)  # `compiled` may compile for two minutes before it serves, and later what it did not get to
 @pytest.mark.filterwarnings("ignore:TensorFloat32")  # Inductor advises a format that would round what is compared
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["fp32", "bf16"])
