@@ -30,7 +30,9 @@ def measure(scale: Scale, part: Part, size: str, limits: Limits | None) -> dict[
     fixed = dict(_fixed(scale, part, size))
     plain = transformers_teacher(scale.teachers[size], scale)
     fixed["teacher_eager"] = in_transformers(plain, scale, cudnn=scale.cudnn)
-    fast = in_transformers(_compiled(scale, plain), scale, cudnn=scale.cudnn)
+    compiled: dict[str, Answers] = {}
+    with part.attempt("torch.compile of the teacher"):
+        compiled["teacher_compile"] = in_transformers(_compiled(scale, plain), scale, cudnn=scale.cudnn)
     if never := [str(length) for length in scale.lengths if length not in scale.compile_lengths[size]]:
         part.skip(
             f"torch.compile of the teacher at {', '.join(never)} tokens: a program for each takes too long to make"
@@ -40,7 +42,7 @@ def measure(scale: Scale, part: Part, size: str, limits: Limits | None) -> dict[
         if length in scale.compile_lengths[size] and part.left() < scale.compile_s[size]:
             part.skip(f"torch.compile of the teacher at {length} tokens: no time left to compile")
         elif length in scale.compile_lengths[size]:
-            contenders["teacher_compile"] = fast
+            contenders |= compiled
         with part.attempt(f"{length} tokens"):
             calls = warmed(part, f"{length} tokens", contenders, _ids(scale, length), _WARM)
             rounds = part.rounds(f"{length} tokens", scale.rounds, share=1 / (len(scale.lengths) - place))

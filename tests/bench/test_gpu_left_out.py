@@ -79,6 +79,17 @@ def test_without_graphs_the_teachers_in_transformers_are_measured_still() -> Non
     assert "graphs: RuntimeError: Failed to find a C compiler" in part.skipped
 
 
+def test_where_nothing_can_be_compiled_the_rest_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse_all(*_: object) -> object:
+        raise RuntimeError("torch.compile is not supported on this Python")
+
+    monkeypatch.setattr(latency, "_compiled", refuse_all)
+    part, quick = quiet_part(), {"base": 0.0, "large": 0.0, "rows": 0.0}
+    figures = latency.measure(dataclasses.replace(small(), compile_s=quick), part, "base", None)
+    assert {key.split(":")[3] for key in figures if key.startswith("latency:")} >= {"teacher_eager", "teacher_graphs"}
+    assert "torch.compile of the teacher: RuntimeError: torch.compile is not supported on this Python" in part.skipped
+
+
 def test_a_wrong_executor_is_timed_by_nobody_and_fails_the_run_when_the_result_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
