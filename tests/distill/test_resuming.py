@@ -239,6 +239,28 @@ def test_a_fingerprint_sees_every_part_and_no_order() -> None:
     assert fingerprint(a=1) != fingerprint(a=2)
 
 
+def test_a_setting_that_came_later_and_does_nothing_unless_given_leaves_finished_runs_what_they_were() -> None:
+    before = {"max_texts": 60_000, "sources": []}
+    assert fingerprint(settings={"transfer": {**before, "seed": None}}) == fingerprint(settings={"transfer": before})
+    assert fingerprint(settings={"transfer": {**before, "seed": 0}}) != fingerprint(settings={"transfer": before})
+    assert fingerprint(settings=(1, {"seed": None})) == fingerprint(settings=(1, {}))
+
+
+@pytest.mark.parametrize(("transfer_seed", "texts"), [(None, 2), (5, 1)])
+def test_runs_that_share_the_seed_of_their_made_up_text_share_the_teachers_answers(
+    transfer_seed: int | None, texts: int, tmp_path: Path
+) -> None:
+    sources, shelf = tiny.sources(tmp_path / "teacher"), tmp_path / "teachers"
+    quick = {"teacher": {**tiny.QUICK["teacher"], "count": 2}, "transfer": {"neighbours": 1, "seed": transfer_seed}}
+    for seed in (0, 1):
+        out = tmp_path / f"out-{seed}"
+        distill(
+            sources, tiny.settings(**quick, seed=seed), out=out, compute=tiny.cpu(), report=Silent(), teachers=shelf
+        )
+    heard = [len(list(folder.glob("answers-transfer-*.safetensors"))) for folder in shelf.iterdir()]
+    assert heard == [texts, texts]
+
+
 def test_several_teachers_are_shared_by_runs_with_neighbouring_seeds_and_taught_as_their_mean(tmp_path: Path) -> None:
     """Each run cuts its students from another teacher, and all learn the mean of the same two."""
     sources, shelf = tiny.sources(tmp_path / "teacher"), tmp_path / "teachers"

@@ -33,8 +33,19 @@ class Snapshot:
 
 
 def fingerprint(**parts: Any) -> str:
-    """64 hex digits over the canonical JSON of all that decides a run's result."""
-    return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
+    """64 hex digits over the canonical JSON of all that decides a run's result.
+
+    What is None is left out: a setting that is new, and does nothing unless it is given, leaves earlier runs what they
+    were.
+    """
+    told = _without_none(msgspec.to_builtins(parts))
+    return hashlib.sha256(msgspec.json.encode(told, order="sorted")).hexdigest()
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_none(part) for name, part in value.items() if part is not None}
+    return [_without_none(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 class Stages:

@@ -114,7 +114,7 @@ def _corpora(run: Run, teacher: Grid, tokenizer: Tokenizer) -> tuple[Corpus, Cor
         run.sources.unlabelled,
         run.settings.transfer,
         held_out=[*validation, *held_out],
-        seed=run.settings.seed,
+        seed=run.settings.seed if run.settings.transfer.seed is None else run.settings.transfer.seed,
     )
     note_sources(run, texts)
     longest = run.settings.max_tokens

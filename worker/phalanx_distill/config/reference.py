@@ -65,6 +65,8 @@ def _own_texts(kind: type[Settings]) -> dict[str, str]:
 
 
 def _shown(value: object) -> str:
+    if value is None:
+        return ""
     return f"`{value}`" if not isinstance(value, tuple) else f"`{', '.join(map(str, value)) or 'none'}`"
 
 

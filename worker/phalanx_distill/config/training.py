@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from phalanx_distill.config.base import Count, Dropout, Fitting, Fraction, Settings, Share, TeacherFitting, Tokens
+from phalanx_distill.config.base import Count, Dropout, Fitting, Fraction, Seed, Settings, Share, TeacherFitting, Tokens
 
 Source = Literal["trec6", "movie", "amazon", "tweets", "nyt", "sms", "tweet-sentiment", "dialogue", "sets", "all"]
 """Packaged text. `sets` are the texts of all labelled sets, `dialogue` lines of films, `all` is both."""
@@ -46,6 +46,9 @@ class TransferSettings(Settings, frozen=True, kw_only=True):
     function between the labelled rows, not only at them.
     """
 
+    seed: Seed | None = None
+    """Seeds the made-up text, in place of the run's own. Runs that differ in their seeds alone then have the same text,
+    and where teachers are kept (`--teachers`) their answers serve all of them."""
     neighbours: Annotated[int, Meta(ge=0, le=100)] = 4
     """Made-up texts for each training row: words dropped, splices of two texts, words swapped, spans.
     Fewer do where rows are many: each costs a pass."""
