@@ -46,6 +46,8 @@ def test_every_task_has_a_first_seed_before_any_has_its_second() -> None:
 
 def test_the_recipe_of_a_task_overrules_its_encoders() -> None:
     assert recipe(Subject("mpnet", "tweet-sentiment", 0))["transfer.neighbours"] == "1"
+    deep, shallow = (recipe(Subject("mpnet", task, 0))["students.rows"] for task in ("movie", "trec50"))
+    assert int(shallow) < int(deep)
     assert recipe(Subject("other", "movie", 0)) == {}
 
 
