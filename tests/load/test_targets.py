@@ -7,7 +7,7 @@ import socket
 import pytest
 from aiohttp import web
 
-from phalanx_load import Load, LoadError, Sample, Target, probe
+from phalanx_load import Load, LoadError, Sample, Target, probe, saturate
 from tests.load.server import right, serving
 
 SAMPLES = (Sample("a", "yes"), Sample("b b", "no"), Sample("c c c", "yes"))
