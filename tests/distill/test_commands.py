@@ -161,4 +161,4 @@ def test_a_setting_of_the_wrong_type_is_refused_by_path() -> None:
 
 def test_the_demos_settings_are_known_and_make_later_students_quicker() -> None:
     chosen = parse_settings(DistillSettings, merged(SETTINGS, {})).students
-    assert fitting(chosen, 1).epochs < fitting(chosen, 0).epochs
+    assert fitting(chosen, 1, 384).epochs < fitting(chosen, 0, 384).epochs

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from phalanx_cli.load_options import Arrivals, schedule_of
 from tests.load.server import scores, serving
-from tests.load.test_sending import free_port
+from tests.load.test_targets import free_port
 
 ROWS = '{"text": "a", "label": "yes"}\n{"text": "b", "label": "no"}\n'
 

@@ -100,7 +100,8 @@ class Students:
         name = f"student-{index}" if settings.rows != "auto" else f"rows-{self.depth}-student-{index}"
         title = f"student {index + 1} of {most}" + ("" if settings.rows != "auto" else f", {self.depth} rows")
         task = lesson.task(grid, self.run.compute, name=name, title=title)
-        history = fit(task, fitting(settings, index), seed=seed, stages=self.run.stages, report=self.run.report)
+        how = fitting(settings, index, grid.geometry.hidden)
+        history = fit(task, how, seed=seed, stages=self.run.stages, report=self.run.report)
         grid.requires_grad_(False)
         grid.dropout = 0.0
         return history
@@ -134,11 +135,12 @@ class Students:
         )
 
 
-def fitting(settings: StudentSettings, index: int) -> Fitting:
-    """How student `index` is trained."""
+def fitting(settings: StudentSettings, index: int, hidden: int) -> Fitting:
+    """How student `index` of an encoder with so many dimensions is trained."""
+    fit = settings.fit.of_width(hidden)
     if index == 0 or not settings.later_epochs:
-        return settings.fit
-    return msgspec.structs.replace(settings.fit, epochs=settings.later_epochs)
+        return fit
+    return msgspec.structs.replace(fit, epochs=settings.later_epochs)
 
 
 def check_students(settings: StudentSettings, teacher_rows: int) -> None:

@@ -17,7 +17,7 @@ from msgspec import Meta
 
 from phalanx_distill.config.base import Fitting, Seed, Settings, Tokens
 from phalanx_distill.config.parse import parse_settings
-from phalanx_distill.config.students import AutoSettings, JointSettings, RowsFrom, StudentSettings
+from phalanx_distill.config.students import AutoSettings, JointSettings, RowsFrom, StudentFitting, StudentSettings
 from phalanx_distill.config.training import RampSettings, SplitSettings, TeacherSettings, TransferSettings
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "RampSettings",
     "RowsFrom",
     "SplitSettings",
+    "StudentFitting",
     "StudentSettings",
     "TeacherSettings",
     "TransferSettings",

@@ -21,21 +21,26 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Immutable and strict about unknown keys."""
 
 
-class Fitting(Settings, frozen=True, kw_only=True):
-    """One training run: AdamW with a linear warm-up and a linear decay to zero."""
+class Training(Settings, frozen=True, kw_only=True):
+    """One training run without its rate: AdamW with a linear warm-up and a linear decay to zero."""
 
     epochs: Annotated[int, Meta(ge=1, le=1000)] = 3
     """Passes over the rows. The epoch with the best validation score is kept, whichever it is."""
     batch_rows: Count = 32
     """Texts in a batch; batches are of similar length, so that little is padded."""
-    learning_rate: Rate = 5e-5
-    """Peak rate, reached at the end of the warm-up."""
     warmup: Fraction = 0.1
     """Share of all steps over which the rate climbs."""
     weight_decay: Fraction = 0.01
     """Decoupled decay of matrices; biases and layer norms are spared."""
     clip: Annotated[float, Meta(gt=0.0)] = 1.0
     """Largest gradient norm: longer gradients are shortened to it."""
+
+
+class Fitting(Training, frozen=True, kw_only=True):
+    """One training run."""
+
+    learning_rate: Rate = 5e-5
+    """Peak rate, reached at the end of the warm-up."""
 
 
 class TeacherFitting(Fitting, frozen=True, kw_only=True):

@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
+import msgspec
 from msgspec import Meta
 
 from phalanx_contract.limits import MAX_ROWS, MAX_STUDENTS
-from phalanx_distill.config.base import Count, Dropout, Fitting, Fraction, Rate, Settings, Weight
+from phalanx_distill.config.base import Count, Dropout, Fitting, Fraction, Rate, Settings, Training, Weight
 
 Row = Annotated[int, Meta(ge=0, lt=MAX_ROWS)]
 RowsFrom = Row | Literal["spread", "staggered"] | Annotated[tuple[Row, ...], Meta(min_length=1)]
 """Consecutive rows from one on, rows evenly over the teacher (staggered from student to student), or these rows."""
 Students = Annotated[int, Meta(ge=1, le=MAX_STUDENTS)]
 Depth = Annotated[int, Meta(ge=1, le=MAX_ROWS)]
+
+
+RATE: Final = 5e-4
+RATE_WIDTH: Final = 384
+"""A student's rate, and the widest encoder (dimensions of a state) that it is for."""
+
+
+class StudentFitting(Training, frozen=True, kw_only=True):
+    """A student's training, whose rate may go by the encoder's width."""
+
+    learning_rate: Rate | Literal["auto"] = "auto"
+    """Peak rate, reached at the end of the warm-up. `auto`: 5e-4 up to MiniLM's width of 384, and beyond it falling
+    with the square of the width (1.25e-4 at 768), since wide students learn little at a narrow one's rate."""
+
+    def of_width(self, hidden: int) -> Fitting:
+        """The training of students whose states have `hidden` dimensions."""
+        rate = self.learning_rate
+        if rate == "auto":
+            rate = RATE * min(RATE_WIDTH / hidden, 1.0) ** 2
+        return msgspec.convert({**msgspec.structs.asdict(self), "learning_rate": rate}, Fitting)
 
 
 class AutoSettings(Settings, frozen=True, kw_only=True):
@@ -78,7 +99,7 @@ class StudentSettings(Settings, frozen=True, kw_only=True):
     """How much cross-entropy on the labels of training rows counts beside the logits."""
     min_gain: Fraction = 0.0
     """Stop adding students when one lowers the validation residual by less than this share; 0 never stops."""
-    fit: Fitting = Fitting(epochs=2, batch_rows=32, learning_rate=5e-4)
+    fit: StudentFitting = StudentFitting(epochs=2, batch_rows=32)
     """A student's training. Small batches, so that small sets make enough updates."""
     later_epochs: Annotated[int, Meta(ge=0, le=1000)] = 0
     """Passes of every later student, 0 for as many as the first. What boosting leaves to learn is small: one will
