@@ -20,7 +20,6 @@ def figures_of(kept: Kept, default: Kept) -> dict[str, Figure]:
         "effect": _difference(paired_difference(compared(kept, default))),
         "gap": _difference(paired_difference(kept.against_teacher)),
         "residual": exact(kept.residual, "share"),
-        "seconds": exact(kept.seconds, "s"),
     }
 
 

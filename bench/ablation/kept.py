@@ -22,7 +22,6 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     right: str
     against_teacher: Pairs
     residual: float
-    seconds: float
     plan: str
 
 

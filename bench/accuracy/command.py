@@ -29,6 +29,7 @@ class Places:
 
     runs: Path = ROOT / ".cache" / "bench" / "accuracy"
     teachers: Path = ROOT / ".cache" / "bench" / "teachers"
+    students: Path = ROOT / ".cache" / "bench" / "students"
     results: Path = RESULTS
     image: Path = ROOT / "docs" / "img" / "accuracy.png"
     names: Mapping[str, str] = field(default_factory=dict)
@@ -98,7 +99,8 @@ def _job(subject: Subject, options: argparse.Namespace, places: Places) -> Job[S
     command = [
         *(sys.executable, "-m", "phalanx_cli", "distill", "--force"),
         *("--teacher", named.get(subject.encoder, subject.encoder), "--data", named.get(subject.task, subject.task)),
-        *("--seed", str(subject.seed), "--out", str(places.runs / subject.folder), "--teachers", str(places.teachers)),
+        *("--seed", str(subject.seed), "--out", str(places.runs / subject.folder)),
+        *("--teachers", str(places.teachers), "--kept-students", str(places.students)),
         *(part for name, value in settings.items() for part in ("--set", f"{name}={value}")),
     ]
     return Job(subject, tuple(command), places.runs / f"{subject.folder}.log")

@@ -64,6 +64,12 @@ def shape(ctx: click.Context, param: click.Parameter, value: str | None) -> int 
     help="Keep fine-tuned teachers and their answers here, for runs that differ in students alone.",
 )
 @click.option(
+    "--kept-students",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep trained students here, for runs that differ in their number, weights or joint training alone.",
+)
+@click.option(
     "--report",
     "page",
     metavar="FILE",
@@ -88,6 +94,7 @@ def command(
     unlabelled: tuple[Path, ...],
     sources: tuple[str, ...],
     teachers: Path | None,
+    kept_students: Path | None,
     page: Path | None,
     show_texts: bool,
     out: Path,
@@ -145,6 +152,7 @@ def command(
             force=force,
             keep_work=keep_work,
             teachers=teachers,
+            students=kept_students,
         )
         console.print(summary(report))
         if page is not None:

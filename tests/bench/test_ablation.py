@@ -31,7 +31,6 @@ def kept(right: str, residual: float = 0.1) -> Kept:
         right=right,
         against_teacher=Pairs(both=3, only_first=0, only_second=1, neither=0),
         residual=residual,
-        seconds=1.0,
         plan="now",
     )
 

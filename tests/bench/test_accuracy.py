@@ -208,6 +208,7 @@ def places(tmp_path: Path) -> Places:
     return Places(
         runs=cache / "runs",
         teachers=cache / "teachers",
+        students=cache / "students",
         results=tmp_path / "results",
         image=tmp_path / "accuracy.png",
         names=names,

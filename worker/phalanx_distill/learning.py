@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
+import msgspec
 import torch
 from torch import Tensor
 
 from phalanx_distill.batches import epoch_batches
 from phalanx_distill.boost import best_step, mean_square, residual
 from phalanx_distill.compute import Compute
-from phalanx_distill.config import StudentSettings
+from phalanx_distill.config import Fitting, StudentSettings
 from phalanx_distill.fit import Task
 from phalanx_distill.predict import predict
+from phalanx_distill.rules import ALGORITHM
 from phalanx_distill.seedlings import own_parameters
+from phalanx_distill.stages import fingerprint
 from phalanx_distill.targets import centred, hidden_loss, label_loss, logit_loss
 from phalanx_distill.taught import Taught
 from phalanx_grid import Grid
+
+APART: Final = frozenset(
+    ("count", "rows", "rows_from", "auto", "shrinkage", "weight", "ridge", "min_gain", "fit", "later_epochs", "joint")
+)
+"""Settings that say nothing about how one student learns but through its start, its targets and its training."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +54,25 @@ class Lesson:
             score=lambda: self._score(grid, compute),
         )
 
+    def mark(self, grid: Grid, how: Fitting, compute: Compute) -> str:
+        """Stands for all that fitting `grid` depends on: students that have it in common are trained once."""
+        settings = msgspec.to_builtins(self.settings)
+        taught = self.transfer, self.validation
+        return fingerprint(
+            algorithm=ALGORITHM,
+            kind="student",
+            index=self.index,
+            seed=self.seed,
+            how=how,
+            settings={name: value for name, value in settings.items() if name not in APART},
+            texts=[each.corpus.ids for each in taught],
+            answers=_digest(tensor for each in taught for tensor in (each.logits, each.hidden, each.labels)),
+            left=_digest((self.left, self.left_validation)),
+            geometry=grid.geometry,
+            start=_digest(grid.state_dict().values()),
+            dtype=str(compute.dtype),
+        )
+
     def _loss(self, grid: Grid, rows: list[int], compute: Compute) -> Tensor:
         grid.train()
         with compute.autocast():
@@ -65,3 +95,11 @@ class Lesson:
         said = centred(predict(grid, self.validation.corpus, compute).logits[-1])
         step = 1.0 if self.settings.target == "teacher" else best_step(self.left_validation, said)
         return -mean_square(residual(self.left_validation, said, step))
+
+
+def _digest(tensors: Iterable[Tensor]) -> str:
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(f"{tensor.dtype}{list(tensor.shape)}".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

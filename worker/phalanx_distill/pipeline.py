@@ -46,12 +46,14 @@ def distill(
     force: bool = False,
     keep_work: bool = False,
     teachers: Path | None = None,
+    students: Path | None = None,
     waiting: Waiting | None = None,
 ) -> Report:
     """Make an ensemble artifact at `out`; goes on where an interrupted run stopped, and does nothing if all is there.
 
-    `teachers` is a folder that keeps fine-tuned teachers and their answers for runs that differ in students alone. With
-    `waiting` a run waits for another that has the same `out`, which is refused otherwise.
+    `teachers` is a folder that keeps fine-tuned teachers and their answers for runs that differ in students alone,
+    `students` one that keeps students for runs in which the same are trained. With `waiting` a run waits for another
+    that has the same `out`, which is refused otherwise.
 
     Raises:
         DistillError: rows, settings or the output folder cannot be used; nothing was written then.
@@ -66,7 +68,8 @@ def distill(
         ensure_page(out, done)
         return done
     check_output(out, mark, force=force)
-    run = Run(mark, sources, settings, prepared, compute, Stages(work_dir(out), mark), report, shelf=teachers)
+    stages = Stages(work_dir(out), mark)
+    run = Run(mark, sources, settings, prepared, compute, stages, report, shelf=teachers, kept=students)
     teacher, tokenizer = untaught(run, settings.seed)
     with locked(work_dir(out), waiting=waiting):
         if run.stages.open():

@@ -20,8 +20,9 @@ from phalanx_distill.stages import Stages
 class Run:
     """One run of `phalanx distill`; `mark` is its fingerprint. `curves`, `notes` and `clock` fill up as it goes.
 
-    `shelf` is a folder that keeps teachers and their answers, which runs with other students may share; None keeps them
-    with `stages`.
+    `shelf` is a folder that keeps teachers and their answers, which runs with other students may share, and `kept` one
+    that keeps students, which runs with more of them, other weights or joint training may share; None keeps them with
+    `stages`.
     """
 
     mark: str
@@ -32,6 +33,7 @@ class Run:
     stages: Stages
     report: Reporter
     shelf: Path | None = None
+    kept: Path | None = None
     clock: Clock = field(default_factory=Clock)
     curves: dict[str, list[Epoch]] = field(default_factory=dict)
     notes: Notes = field(default_factory=Notes)

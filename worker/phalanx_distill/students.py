@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,9 +16,11 @@ from phalanx_distill.config import Fitting, StudentSettings
 from phalanx_distill.errors import SettingError
 from phalanx_distill.fit import Epoch, fit
 from phalanx_distill.learning import Lesson
+from phalanx_distill.lock import locked
 from phalanx_distill.predict import predict
 from phalanx_distill.run import Run
 from phalanx_distill.seedlings import rows_of, seedling
+from phalanx_distill.stages import Stages
 from phalanx_distill.targets import centred
 from phalanx_distill.taught import Taught
 from phalanx_distill.weights import matrix_of, weight_row
@@ -99,12 +102,26 @@ class Students:
         lesson = Lesson(index, settings, self.transfer, self.validation, self.left, self.left_validation, seed)
         name = f"student-{index}" if settings.rows != "auto" else f"rows-{self.depth}-student-{index}"
         title = f"student {index + 1} of {most}" + ("" if settings.rows != "auto" else f", {self.depth} rows")
-        task = lesson.task(grid, self.run.compute, name=name, title=title)
         how = fitting(settings, index, grid.geometry.hidden)
-        history = fit(task, how, seed=seed, stages=self.run.stages, report=self.run.report)
+        with self._stages(lesson, grid, how) as stages:
+            task = lesson.task(
+                grid, self.run.compute, name=name if stages is self.run.stages else "student", title=title
+            )
+            history = fit(task, how, seed=seed, stages=stages, report=self.run.report)
         grid.requires_grad_(False)
         grid.dropout = 0.0
         return history
+
+    @contextmanager
+    def _stages(self, lesson: Lesson, grid: Grid, how: Fitting) -> Iterator[Stages]:
+        """Where its snapshots are: with the run's, or where other runs that train the same student find them."""
+        if self.run.kept is None:
+            yield self.run.stages
+            return
+        stages = Stages(self.run.kept, lesson.mark(grid, how, self.run.compute))
+        with locked(stages.folder, waiting=lambda: self.run.report.say("waiting for the run that trains this student")):
+            stages.open(shared=True)
+            yield stages
 
     def _step(self, said: Tensor, said_validation: Tensor) -> float:
         """Fitted on validation rows, but never beyond what transfer text supports: so its residual cannot grow."""
