@@ -18,6 +18,9 @@ MAX_CLASSES: Final = 512
 """Labels of one readout. A classifier answers with every label's score and each tenant may bring a head of
 its own; past this size the answer, not the encoder, is the cost, and retrieval over embeddings fits better."""
 
+MAX_LABEL: Final = 256
+"""Characters in the name of a class."""
+
 MAX_STUDENTS: Final = 32
 """Columns of a grid. `students` is a metric label, so it has to be bounded."""
 

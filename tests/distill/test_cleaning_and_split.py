@@ -6,9 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phalanx_distill.data import Row, clean, content_hash, split
+from phalanx_contract.limits import MAX_LABEL
+from phalanx_distill.config import SplitSettings
+from phalanx_distill.data import Dataset, Row, clean, content_hash, split
 from phalanx_distill.data.split import position
 from phalanx_distill.errors import DataError
+from phalanx_distill.prepare import prepare
 
 ROWS = st.lists(st.builds(Row, st.sampled_from("abcdefgh"), st.sampled_from("xy")), max_size=30)
 
@@ -76,6 +79,15 @@ def test_a_label_without_a_training_row_is_refused_by_name() -> None:
     lonely = next(Row(f"z{i}", "rare") for i in range(1000) if position(f"z{i}") < 0.2)
     with pytest.raises(DataError, match="no training row for the label 'rare'"):
         split([*many(), lonely], test_share=0.2, validation_share=0.1)
+
+
+def test_a_label_longer_than_any_artifact_can_name_is_refused_before_training() -> None:
+    def named(length: int) -> Dataset:
+        return Dataset("tickets", tuple(Row(row.text, row.label * length) for row in many()))
+
+    assert prepare(named(MAX_LABEL), SplitSettings()).parts.labels == ("x" * MAX_LABEL, "y" * MAX_LABEL)
+    with pytest.raises(DataError, match=rf"has {MAX_LABEL + 1} characters, at most {MAX_LABEL} are served; shorten it"):
+        prepare(named(MAX_LABEL + 1), SplitSettings())
 
 
 def test_the_hash_of_rows_sees_text_label_and_order() -> None:

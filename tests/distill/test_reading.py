@@ -32,6 +32,12 @@ def test_csv_reads_quoted_commas_newlines_and_a_byte_order_mark(tmp_path: Path) 
     assert read_rows(path).rows == (Row("one, two three", "x"),)
 
 
+def test_a_csv_text_may_be_as_long_as_a_jsonl_one(tmp_path: Path) -> None:
+    text = " ".join(["word"] * 50_000)
+    path = write(tmp_path, "a.csv", f'text,label\n"{text}",x\n')
+    assert read_rows(path).rows == (Row(text, "x"),)
+
+
 def test_columns_can_be_named(tmp_path: Path) -> None:
     path = write(tmp_path, "a.csv", "review,stars\ngood,5\n")
     assert read_rows(path, text_column="review", label_column="stars").rows == (Row("good", "5"),)
@@ -48,8 +54,11 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
         ("a.jsonl", '{"text": "a", "label": true}\n', r"a\.jsonl:1: 'label' has to be a text, not bool"),
         ("a.jsonl", "\n\n", r"a\.jsonl: no rows; a line is such as"),
         ("a.csv", "text,label\na,x\nb,y,z\n", r"a\.csv:3: more fields than the header has"),
-        ("a.csv", "text,label\na,x\nb\n", r"a\.csv:3: no column 'label'"),
-        ("a.csv", 'text,label\n"a,x\n', r"a\.csv:\d: not CSV"),
+        ("a.csv", "text,label\na,x\nb\n", r"a\.csv:3: no value for 'label'; give every row one"),
+        ("a.csv", 'text,label\n"a,x\n', r"a\.csv:2: not CSV"),
+        ("a.csv", 'text,label\na,x\n"b" c,y\n', r"a\.csv:3: not CSV"),
+        ("a.jsonl", '{"text": null, "label": "x"}\n', r"a\.jsonl:1: no value for 'text'; give every row one"),
+        ("a.jsonl", '{"text": "a", "label": "x", "more": ' + "[" * 100_000, r"a\.jsonl:1: not a JSON object"),
         ("a.csv", b"text,label\na,x\n\xff,y\n", r"a\.csv:3: not UTF-8 at byte 15"),
         ("a.txt", "a\tx\n", r"a\.txt: rows are read from \.jsonl or \.csv files, not from \.txt"),
     ],

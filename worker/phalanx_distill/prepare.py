@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from phalanx_contract.limits import MAX_CLASSES
+from phalanx_contract.limits import MAX_CLASSES, MAX_LABEL
 from phalanx_distill.config import SplitSettings
 from phalanx_distill.data import Dataset, Split, clean, content_hash, split
 from phalanx_distill.errors import DataError
+from phalanx_distill.report.words import shortened
 
 
 class DataFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +36,7 @@ def prepare(dataset: Dataset, settings: SplitSettings) -> Prepared:
     """Clean and split.
 
     Raises:
-        DataError: the rows cannot be split, or have more classes than a readout serves.
+        DataError: the rows cannot be split, or have more classes or longer names of them than are served.
     """
     cleaned = clean(dataset.rows)
     parts = split(cleaned.rows, test_share=settings.test_share, validation_share=settings.validation_share)
@@ -43,6 +44,12 @@ def prepare(dataset: Dataset, settings: SplitSettings) -> Prepared:
         raise DataError(
             f"{dataset.name}: {len(parts.labels)} labels, at most {MAX_CLASSES} are served; "
             "merge rare ones, or is the label column the right one?"
+        )
+    longest = max(parts.labels, key=len)
+    if len(longest) > MAX_LABEL:
+        raise DataError(
+            f"{dataset.name}: the label {shortened(longest)!r} has {len(longest)} characters, at most {MAX_LABEL} are "
+            "served; shorten it, or is the label column the right one?"
         )
     facts = DataFacts(
         name=dataset.name,

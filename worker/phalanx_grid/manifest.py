@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from phalanx_contract.errors import FieldError
-from phalanx_contract.limits import MAX_STUDENTS
+from phalanx_contract.limits import MAX_LABEL, MAX_STUDENTS
 from phalanx_contract.plan import Digest, Hex64
 from phalanx_grid.errors import ArtifactCorrupt
 from phalanx_grid.geometry import Geometry
@@ -26,7 +26,7 @@ ADAPTER_FILE: Final = "adapter.safetensors"
 TOKENIZER_FILE: Final = "tokenizer.json"
 
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
-Label = Annotated[str, Meta(min_length=1, max_length=256)]
+Label = Annotated[str, Meta(min_length=1, max_length=MAX_LABEL)]
 Labels = Annotated[tuple[Label, ...], Meta(max_length=65536)]
 
 

@@ -20,10 +20,10 @@ def read_rows(path: Path, *, text_column: str = "text", label_column: str = "lab
     """Read labelled rows.
 
     `.jsonl` and `.ndjson` hold one object a line, `.csv` a header and one record a line; both in UTF-8. Other
-    columns are ignored, lines without content are skipped, numbers serve as labels by their text.
+    columns are ignored, lines without content are skipped, whole numbers serve as labels by their text.
 
     Raises:
-        DataError: no such file, another format, a column that is missing, an empty text or label, or no row at all.
+        DataError: no such file, another format, a column that is missing, no text or label, or no row at all.
     """
     records = _records(path)
     rows = tuple(
@@ -78,11 +78,12 @@ def _jsonl(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
             continue
         try:
             yield line, msgspec.json.decode(raw, type=dict[str, Any])
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise DataError.at(path, line, f"not a JSON object: {error}") from error
 
 
 def _csv(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # a document may be longer than what is usual
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
         for record in reader:
@@ -91,14 +92,17 @@ def _csv(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
                 raise DataError.at(path, reader.line_num, "more fields than the header has; quote texts with commas")
             yield reader.line_num, record
     except csv.Error as error:
-        raise DataError.at(path, reader.line_num, f"not CSV: {error}") from error
+        # The line that was read last: DictReader's own count stands before it.
+        raise DataError.at(path, reader.reader.line_num, f"not CSV: {error}") from error
 
 
 def _field(record: Mapping[str, Any], column: str, path: Path, line: int) -> str:
-    value = record.get(column)
-    if value is None:
+    if column not in record:
         there = ", ".join(map(str, _names(record))) or "none"
         raise DataError.at(path, line, f"no column {column!r} (there: {there}); name it with an option")
+    value = record[column]
+    if value is None:
+        raise DataError.at(path, line, f"no value for {column!r}; give every row one")
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise DataError.at(path, line, f"{column!r} has to be a text, not {type(value).__name__}")
     text = one_line(str(value))
