@@ -179,6 +179,22 @@ def test_a_second_run_with_the_same_output_is_refused_until_the_first_is_dead(tm
     assert not (tmp_path / "out.work.lock").exists()
 
 
+def test_a_run_that_waited_for_the_same_one_takes_its_result_and_trains_nothing(tmp_path: Path) -> None:
+    sources, out, made = tiny.sources(tmp_path / "teacher"), tmp_path / "out", tmp_path / "made"
+    first = distill(sources, tiny.settings(), out=made, compute=tiny.cpu(), report=Silent())
+    with held_by_another(tmp_path / "out.work") as holder:
+
+        def waiting() -> None:
+            made.rename(out)
+            holder.kill()
+
+        trains = StopAt(1)  # any step of training would raise
+        again = distill(sources, tiny.settings(), out=out, compute=tiny.cpu(), report=trains, waiting=waiting)
+    assert again.digest == first.digest
+    verify_artifact(out, first.digest)
+    assert not (tmp_path / "out.work").exists()
+
+
 def test_a_run_waits_while_another_trains_the_teacher_that_they_share(tmp_path: Path) -> None:
     shared, said = tmp_path / "teachers" / "abc", list[str]()
     with held_by_another(shared) as holder:

@@ -19,12 +19,12 @@ from phalanx_distill.detail import look
 from phalanx_distill.evaluate import Measured, measure
 from phalanx_distill.fit import Epoch
 from phalanx_distill.lock import locked
-from phalanx_distill.output import check_output, finished, work_dir
+from phalanx_distill.output import done_before, work_dir
 from phalanx_distill.predict import predict
 from phalanx_distill.prepare import Prepared, prepare
 from phalanx_distill.progress import Reporter
 from phalanx_distill.report.document import Notes, Report
-from phalanx_distill.report.write import ensure_page, write_all
+from phalanx_distill.report.write import write_all
 from phalanx_distill.rules import ALGORITHM
 from phalanx_distill.stages import Stages, fingerprint
 from phalanx_distill.teacher import encode, label_indices
@@ -58,14 +58,14 @@ def adapt(
         rows=prepared.facts.sha256,
         dtype=str(compute.dtype),
     )
-    done = finished(out, mark)
+    done = done_before(out, mark, force=force, report=report)
     if done is not None:
-        report.say(f"{out} is up to date")
-        ensure_page(out, done)
         return done
-    check_output(out, mark, force=force)
     stages = Stages(work_dir(out), mark)
     with locked(work_dir(out)):
+        done = done_before(out, mark, force=force, report=report)
+        if done is not None:
+            return done
         if stages.open():
             report.say(f"going on with what {stages.root} holds")
         result = _train_and_save(loaded, prepared, settings, out, mark, compute=compute, stages=stages, report=report)

@@ -5,8 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 
 from phalanx_distill.errors import OutputError
+from phalanx_distill.progress import Reporter
 from phalanx_distill.report.document import Report, read_report
+from phalanx_distill.report.write import ensure_page
 from phalanx_grid import ArtifactError, read_manifest, verify_artifact
+
+
+def done_before(out: Path, fingerprint: str, *, force: bool, report: Reporter) -> Report | None:
+    """What an earlier run of the same left at `out`; None if it is to be done.
+
+    Asked before anything is loaded, and again once the folder is locked: another run may have ended meanwhile.
+
+    Raises:
+        OutputError: as `check_output`.
+    """
+    done = finished(out, fingerprint)
+    if done is None:
+        check_output(out, fingerprint, force=force)
+        return None
+    report.say(f"{out} is up to date")
+    ensure_page(out, done)
+    return done
 
 
 def finished(out: Path, fingerprint: str) -> Report | None:

@@ -18,14 +18,13 @@ from phalanx_distill.evaluate import Measured, measure
 from phalanx_distill.head import head_mark, tell_head
 from phalanx_distill.lock import Waiting, locked
 from phalanx_distill.noting import note_corpus, note_cut, note_ignorance, note_taught
-from phalanx_distill.output import check_output, finished, work_dir
+from phalanx_distill.output import done_before, work_dir
 from phalanx_distill.packaged import pooled_texts
 from phalanx_distill.predict import each_batch, predict
 from phalanx_distill.prepare import Prepared, prepare
 from phalanx_distill.progress import Reporter
 from phalanx_distill.ramps import train_ramps
 from phalanx_distill.report.document import Report
-from phalanx_distill.report.write import ensure_page
 from phalanx_distill.rules import ALGORITHM
 from phalanx_distill.run import Run
 from phalanx_distill.saving import save_ensemble
@@ -53,7 +52,7 @@ def distill(
 
     `teachers` is a folder that keeps fine-tuned teachers and their answers for runs that differ in students alone,
     `students` one that keeps students for runs in which the same are trained. With `waiting` a run waits for another
-    that has the same `out`, which is refused otherwise.
+    that has the same `out`, and takes its result if it is the same run; otherwise it is refused.
 
     Raises:
         DistillError: rows, settings or the output folder cannot be used; nothing was written then.
@@ -62,16 +61,16 @@ def distill(
     prepared = prepare(sources.rows, settings.split)
     sources = replace(sources, unlabelled=(*sources.unlabelled, *pooled_texts(settings.transfer.sources)))
     mark = _fingerprint(sources, settings, prepared, compute)
-    done = finished(out, mark)
+    done = done_before(out, mark, force=force, report=report)
     if done is not None:
-        report.say(f"{out} is up to date")
-        ensure_page(out, done)
         return done
-    check_output(out, mark, force=force)
     stages = Stages(work_dir(out), mark)
     run = Run(mark, sources, settings, prepared, compute, stages, report, shelf=teachers, kept=students)
     teacher, tokenizer = untaught(run, settings.seed)
     with locked(work_dir(out), waiting=waiting):
+        done = done_before(out, mark, force=force, report=report)
+        if done is not None:
+            return done
         if run.stages.open():
             report.say(f"going on with what {run.stages.root} holds")
         result = _train(run, teacher, tokenizer, out)
