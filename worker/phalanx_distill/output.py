@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from phalanx_distill.errors import OutputError
@@ -44,8 +45,11 @@ def check_output(out: Path, fingerprint: str, *, force: bool) -> None:
     """Refuse to overwrite anything but an earlier result of the same run.
 
     Raises:
-        OutputError: the folder holds other files, or another artifact and `force` is false.
+        OutputError: the folder holds other files, or another artifact and `force` is false, or it cannot be replaced.
     """
+    if out.name in ("", "..") or os.path.ismount(out):
+        # The artifact is made beside it and takes its name; snapshots lie beside it, too.
+        raise OutputError(f"{out} cannot be put in place by its name; choose a folder in it, such as {out / 'artifact'}")
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     try:

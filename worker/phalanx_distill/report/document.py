@@ -163,5 +163,5 @@ def read_report(folder: Path) -> Report | None:
     """The report in a folder; None if there is none that can be read."""
     try:
         return msgspec.json.decode((folder / FILE).read_bytes(), type=Report)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None

@@ -1,0 +1,35 @@
+"""What cannot become an artifact's folder is refused before hours of training, and what is no report counts as none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from phalanx_distill.errors import OutputError
+from phalanx_distill.output import check_output
+from phalanx_distill.report.document import FILE, read_report
+
+
+@pytest.mark.parametrize("out", [".", "..", "below/..", "/"])
+def test_a_folder_without_a_name_of_its_own_is_refused(
+    out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OutputError, match="choose a folder in it, such as .*artifact"):
+        check_output(Path(out), "f" * 64, force=True)
+
+
+def test_a_mount_point_is_refused_for_nothing_can_take_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_output(tmp_path, "f" * 64, force=False)
+    monkeypatch.setattr("os.path.ismount", lambda path: path == tmp_path)
+    with pytest.raises(OutputError, match="choose a folder in it, such as .*artifact"):
+        check_output(tmp_path, "f" * 64, force=False)
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b'{"kind":"\xff"}', b'{"settings":{"x":' + b"[" * 100_000])
+def test_what_cannot_be_read_as_a_report_counts_as_none(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(data)
+    assert read_report(tmp_path) is None
