@@ -16,7 +16,7 @@ def test_a_folder_without_a_name_of_its_own_is_refused(
     out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(OutputError, match="choose a folder in it, such as .*artifact"):
+    with pytest.raises(OutputError, match=r"choose a folder in it, such as .*artifact"):
         check_output(Path(out), "f" * 64, force=True)
 
 
@@ -25,7 +25,7 @@ def test_a_mount_point_is_refused_for_nothing_can_take_its_name(
 ) -> None:
     check_output(tmp_path, "f" * 64, force=False)
     monkeypatch.setattr("os.path.ismount", lambda path: path == tmp_path)
-    with pytest.raises(OutputError, match="choose a folder in it, such as .*artifact"):
+    with pytest.raises(OutputError, match=r"choose a folder in it, such as .*artifact"):
         check_output(tmp_path, "f" * 64, force=False)
 
 

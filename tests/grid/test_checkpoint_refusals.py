@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import safetensors.torch
+import tokenizers
 import torch
 
 from phalanx_grid import Batch, CheckpointError, import_checkpoint
@@ -63,6 +64,16 @@ def test_a_missing_tensor_is_named(name: str, tmp_path: Path) -> None:
 def test_a_tensor_of_another_shape_is_named(tmp_path: Path) -> None:
     make_checkpoint(tmp_path, intermediate_size=5)
     with pytest.raises(CheckpointError, match=r"intermediate\.dense\.weight has shape \[6, 4\], config\.json says"):
+        import_checkpoint(tmp_path)
+
+
+def test_a_tokenizer_that_says_more_than_is_embedded_is_refused(tmp_path: Path) -> None:
+    """The artifact of such a checkpoint could be made, and no worker would load it."""
+    file = make_checkpoint(tmp_path) / "tokenizer.json"
+    grown = tokenizers.Tokenizer.from_file(str(file))
+    grown.add_tokens(["w10"])
+    grown.save(str(file))
+    with pytest.raises(CheckpointError, match=r"tokenizer\.json: gives ids up to 14, but config\.json embeds 14: take"):
         import_checkpoint(tmp_path)
 
 

@@ -49,7 +49,9 @@ def check_output(out: Path, fingerprint: str, *, force: bool) -> None:
     """
     if out.name in ("", "..") or os.path.ismount(out):
         # The artifact is made beside it and takes its name; snapshots lie beside it, too.
-        raise OutputError(f"{out} cannot be put in place by its name; choose a folder in it, such as {out / 'artifact'}")
+        raise OutputError(
+            f"{out} cannot be put in place by its name; choose a folder in it, such as {out / 'artifact'}"
+        )
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     try:

@@ -26,6 +26,7 @@ _TO_FAST: Final = (
     "missing; only fast tokenizers are read: save one by transformers' "
     "AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)"
 )
+_TO_EMBEDDED: Final = "take the tokenizer that belongs to it, or resize its embeddings by transformers and train them"
 
 
 def import_checkpoint(
@@ -64,7 +65,11 @@ def import_checkpoint(
     state |= _fresh_head(geometry, seed) if order is None else _head_state(tensors, source, geometry, names, order)
     grid = Grid(geometry, labels)
     grid.load_state_dict({**state, "weights": torch.ones(1, 1)}, assign=True)
-    return grid, Tokenizer.load(directory, read_max_tokens(directory, geometry))
+    tokenizer = Tokenizer.load(directory, read_max_tokens(directory, geometry))
+    if tokenizer.vocab > geometry.vocab:
+        message = f"gives ids up to {tokenizer.vocab - 1}, but config.json embeds {geometry.vocab}: {_TO_EMBEDDED}"
+        raise CheckpointError(message, file=TOKENIZER)
+    return grid, tokenizer
 
 
 def _prefix(tensors: dict[str, Tensor], family: str, names: Names) -> str:
