@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -222,6 +223,48 @@ def test_what_others_keep_in_a_shared_folder_stays(tmp_path: Path) -> None:
     other.save("teacher", {"t": torch.zeros(1)}, {})
     Stages(tmp_path, "b" * 64).open(shared=True)
     assert other.load("teacher") is not None
+
+
+@contextmanager
+def room_for(size_bytes: int) -> Iterator[None]:
+    """No file can become larger."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_snapshot_without_room_is_refused_and_the_one_before_stays(tmp_path: Path) -> None:
+    stages = Stages(tmp_path, "a" * 64)
+    stages.open()
+    stages.save("x", {"t": torch.zeros(10)}, {"epoch": 1})
+    says = r"x\.safetensors cannot be written: .*; make room for it, then give the same command again to go on"
+    with room_for(100_000), pytest.raises(OutputError, match=says):
+        stages.save("x", {"t": torch.zeros(100_000)}, {"epoch": 2})
+    before = stages.load("x")
+    assert before is not None
+    assert before.state == {"epoch": 1}
+
+
+def test_a_snapshot_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stages, synced = Stages(tmp_path, "a" * 64), dict[int, bool]()
+    stages.open()
+    path = stages.folder / "x.safetensors"
+    monkeypatch.setattr("os.fsync", lambda file: synced.update({os.fstat(file.fileno()).st_ino: path.exists()}))
+    stages.save("x", {"t": torch.zeros(10)}, {})
+    assert synced == {path.stat().st_ino: False}
+
+
+def test_what_a_killed_process_was_writing_is_cleared_away(tmp_path: Path) -> None:
+    stages = Stages(tmp_path, "a" * 64)
+    stages.open(shared=True)
+    stages.save("x", {"t": torch.zeros(10)}, {})
+    for torn in ("x.safetensors.part", ".tmpK3x9aQ"):
+        (stages.folder / torn).write_bytes(b"torn")
+    stages.open(shared=True)
+    assert [path.name for path in stages.folder.iterdir()] == ["x.safetensors"]
 
 
 def test_a_torn_snapshot_counts_as_none(tmp_path: Path) -> None:

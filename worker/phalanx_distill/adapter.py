@@ -49,6 +49,7 @@ def train_adapter(
     task = Task(
         name="adapter",
         title="adapter",
+        rate="fit.learning_rate",
         parameters=dict(adapter.named_parameters()),
         batches=lambda epoch: epoch_batches(
             corpus.lengths, batch_rows=settings.fit.batch_rows, seed=settings.seed, epoch=epoch

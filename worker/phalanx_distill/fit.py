@@ -7,6 +7,7 @@ snapshot. All randomness is drawn from (seed, epoch), so a run that goes on give
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from torch.nn import Parameter
 from torch.nn.utils import clip_grad_norm_
 
 from phalanx_distill.config import Fitting
+from phalanx_distill.errors import SettingError
 from phalanx_distill.progress import Reporter
 from phalanx_distill.schedule import linear
 from phalanx_distill.stages import Snapshot, Stages
@@ -35,11 +37,13 @@ class Task:
     """What is trained.
 
     `batches(epoch)` gives the epoch's batches of row indices, always equally many; `loss(epoch, rows)` a scalar of
-    which the gradient is taken; `score()` measures the parameters as they are. `name` is the snapshot's name.
+    which the gradient is taken; `score()` measures the parameters as they are. `name` is the snapshot's name, `rate`
+    the path of the setting of its learning rate.
     """
 
     name: str
     title: str
+    rate: str
     parameters: Mapping[str, Parameter]
     batches: Callable[[int], Sequence[list[int]]]
     loss: Callable[[int, list[int]], Tensor]
@@ -47,7 +51,14 @@ class Task:
 
 
 def fit(task: Task, settings: Fitting, *, seed: int, stages: Stages, report: Reporter) -> list[Epoch]:
-    """Train to the end, from wherever the snapshot stands; the parameters are then those of the best epoch."""
+    """Train to the end, from wherever the snapshot stands; the parameters are then those of the best epoch.
+
+    An epoch that leaves numbers which are not finite ends the training: none that follows could be better.
+
+    Raises:
+        SettingError: it was the first one.
+        OutputError: a snapshot cannot be written.
+    """
     run = _Run(task, settings)
     snapshot = stages.load(task.name)
     if snapshot is not None:
@@ -68,7 +79,9 @@ def _train(run: _Run, *, seed: int, stages: Stages, report: Reporter) -> None:
             for index, rows in enumerate(task.batches(epoch)):
                 total += run.step(task.loss(epoch, rows), at=epoch * per_epoch + index, steps=epochs * per_epoch)
                 advance(note=f"epoch {epoch + 1}/{epochs} loss {total / (index + 1):.4f}")
-            run.finish_epoch(Epoch(epoch=epoch, loss=total / per_epoch, score=task.score()))
+            if not run.finish_epoch(Epoch(epoch=epoch, loss=total / per_epoch, score=task.score())):
+                report.say(run.diverged(epoch))
+                return
             advance(0, note=f"epoch {epoch + 1}/{epochs} validation {run.history[-1].score:.4f}")
             last = epoch + 1 == epochs
             stages.save(task.name, run.best_tensors() if last else run.tensors(), run.state())
@@ -97,11 +110,22 @@ class _Run:
         self._optimiser.zero_grad(set_to_none=True)
         return float(loss.detach())
 
-    def finish_epoch(self, epoch: Epoch) -> None:
-        """Note the epoch; keep its parameters if none was better. A NaN score is never the best."""
+    def finish_epoch(self, epoch: Epoch) -> bool:
+        """Note the epoch and keep its parameters if none was better; False, and nothing of it, if it diverged."""
+        finite = all(bool(value.isfinite().all()) for value in self.task.parameters.values())
+        if not (finite and math.isfinite(epoch.loss) and math.isfinite(epoch.score)):
+            return False
         if not self._best or epoch.score > max(past.score for past in self.history):
             self._best = {name: value.detach().clone() for name, value in self.task.parameters.items()}
         self.history.append(epoch)
+        return True
+
+    def diverged(self, epoch: int) -> str:
+        """That an epoch diverged, and what stays. Raises SettingError if nothing does."""
+        said, lower = f"{self.task.title} diverged in epoch {epoch + 1}", "take a lower rate, or a longer warm-up"
+        if not self.history:
+            raise SettingError(self.task.rate, f"{said}, its loss or its parameters are no numbers any more; {lower}")
+        return f"warning: {said} and ends with the best one before; {self.task.rate}: {lower}"
 
     @torch.no_grad()
     def take_best(self) -> None:
@@ -136,8 +160,8 @@ class _Run:
             elif kind == "now":
                 parameter.copy_(value)
             else:
-                moment = value if kind == "adam.step" else value.to(parameter.device)
-                self._optimiser.state[parameter][kind.removeprefix("adam.")] = moment
+                # The count of steps, too: a fused optimiser reads it where the parameter is.
+                self._optimiser.state[parameter][kind.removeprefix("adam.")] = value.to(parameter.device)
 
 
 def _groups(parameters: Mapping[str, Parameter], weight_decay: float) -> list[dict[str, object]]:

@@ -43,6 +43,7 @@ def train_jointly(run: Run, grid: Grid, transfer: Taught, validation: Taught) ->
     task = Task(
         name="joint",
         title=f"all {grid.geometry.students} students",
+        rate="students.joint.learning_rate",
         parameters=own_parameters(grid),
         batches=lambda epoch: epoch_batches(lengths, batch_rows=settings.batch_rows, seed=seed, epoch=epoch),
         loss=lambda epoch, rows: _loss(run, grid, transfer, rows, epoch),

@@ -48,6 +48,7 @@ class Lesson:
         return Task(
             name=name,
             title=title,
+            rate="students.fit.learning_rate",
             parameters=own_parameters(grid, embeddings=self.settings.train_embeddings and self.index == 0),
             batches=lambda epoch: epoch_batches(lengths, batch_rows=rows_of, seed=self.seed, epoch=epoch),
             loss=lambda epoch, rows: self._loss(grid, rows, compute),

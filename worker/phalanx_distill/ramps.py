@@ -52,6 +52,7 @@ def train_ramps(run: Run, grid: Grid, transfer: Corpus, validation: Corpus) -> l
     task = Task(
         name="ramps",
         title="ramps",
+        rate="ramps.fit.learning_rate",
         parameters=dict(ramps.named_parameters()),
         batches=lambda epoch: epoch_batches(lengths, batch_rows=settings.fit.batch_rows, seed=seed, epoch=epoch),
         loss=lambda epoch, rows: _loss(ramps, features, rows, grid.weights),

@@ -20,6 +20,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from phalanx_distill.errors import OutputError
+
 _STATE: Final = "phalanx.state"
 _NAME_DIGITS: Final = 16
 
@@ -64,18 +66,28 @@ class Stages:
         for other in () if shared else self.root.iterdir():
             if other != self.folder and len(other.name) == _NAME_DIGITS and other.is_dir():
                 shutil.rmtree(other, ignore_errors=True)
-        for torn in self.folder.glob("*.part"):
+        for torn in (*self.folder.glob("*.part"), *self.folder.glob(".tmp*")):  # the latter are safetensors' own
             torn.unlink(missing_ok=True)
         return any(self.folder.rglob("*.safetensors"))
 
     def save(self, name: str, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
-        """Replace the snapshot `name`, whole or not at all."""
+        """Replace the snapshot `name`, whole or not at all.
+
+        Raises:
+            OutputError: it cannot be written; the one before stays.
+        """
         path = self._path(name)
         part = path.with_name(f"{path.name}.part")
         # Clones: safetensors refuses tensors that share memory, as optimiser state and views may.
         whole = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
-        save_file(whole, part, metadata={_STATE: msgspec.json.encode(state).decode()})
-        part.replace(path)
+        try:
+            save_file(whole, part, metadata={_STATE: msgspec.json.encode(state).decode()})
+            with part.open("rb") as file:
+                os.fsync(file)  # a crash of the whole machine must not leave the new name without its bytes
+            part.replace(path)
+        except (SafetensorError, OSError) as error:
+            message = f"{path} cannot be written: {error}; make room for it, then give the same command again to go on"
+            raise OutputError(message) from error
 
     def load(self, name: str) -> Snapshot | None:
         """The snapshot `name`; None if there is none, or if a crash of the whole machine tore it."""

@@ -53,6 +53,7 @@ def train_teacher(
     task = Task(
         name="teacher",
         title=title,
+        rate="teacher.fit.learning_rate",
         parameters=dict(grid.named_parameters()),
         batches=lambda epoch: epoch_batches(corpus(epoch).lengths, batch_rows=how.batch_rows, seed=seed, epoch=epoch),
         loss=loss,
