@@ -37,8 +37,8 @@ from phalanx_contract.distillation import (
     parse_ending,
     parse_progress,
 )
-from phalanx_distill.errors import DataError, OutputError
-from phalanx_distill.job.places import on_disk
+from phalanx_distill.errors import DataError, OutputError, StoreError
+from phalanx_distill.job.places import fetched_file, fetched_folder, on_disk
 from phalanx_distill.job.run import FAILED, OUTCOME, ending_of, run
 from phalanx_distill.job.telling import Telling, answering, progress
 from phalanx_distill.lock import locked
@@ -123,6 +123,60 @@ def test_teacher_rows_and_result_may_lie_in_a_store(claims: Path, bucket: Bucket
     assert done(remote, claims) == outcome, "another run needs nothing but what the first one told"
 
 
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (TimeoutError("no answer"), StoreError),
+        (ConnectionResetError("reset"), StoreError),
+        (FileNotFoundError("no such key"), DataError),
+        (PermissionError("forbidden"), DataError),
+    ],
+)
+@pytest.mark.parametrize("asks", ["get_file", "find"])
+def test_a_store_that_does_not_answer_may_be_asked_again_and_one_that_refuses_not(
+    asks: str, error: Exception, kind: type[Exception], bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise error
+
+    bucket.pipe_file("s3://bucket/teacher/config.json", b"{}")
+    monkeypatch.setattr(Bucket, asks, fails)
+    with pytest.raises(kind, match=f"s3://bucket/teacher.*{type(error).__name__}: {error}"):
+        fetched_folder("s3://bucket/teacher", claims_dir=tmp_path, into=tmp_path / "teacher")
+
+
+def test_what_may_be_there_is_not_made_again_while_its_store_does_not_answer(
+    claims: Path, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(Bucket, "get_file", fails)
+    with pytest.raises(StoreError, match=rf"s3://bucket/out/ens-1/{OUTCOME}: .*TimeoutError"):
+        done(task(output="s3://bucket/out/ens-1"), claims)
+
+
+def test_a_checkpoint_in_a_store_cannot_lead_out_of_its_folder(bucket: Bucket, tmp_path: Path) -> None:
+    bucket.pipe_file("s3://bucket/teacher/config.json", b"{}")
+    bucket.pipe_file("s3://bucket/teacher/../../../planted", b"x")
+    with pytest.raises(DataError, match="a name in it leads out of the folder"):
+        fetched_folder("s3://bucket/teacher", claims_dir=tmp_path, into=tmp_path / "below" / "teacher")
+    assert not list(tmp_path.iterdir())
+
+
+def test_rows_behind_a_signed_url_are_called_by_their_path_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Server:
+        def get_file(self, source: str, target: str) -> None:
+            Path(target).write_text(source)
+
+    monkeypatch.setattr("fsspec.core.url_to_fs", lambda asked: (Server(), asked))
+    url = "https://files.example/rows.jsonl?signature=a%2Fb.c/d&expires=9"
+    file = fetched_file(url, claims_dir=tmp_path, into=tmp_path / "data")
+    assert (Path(file).name, Path(file).read_text()) == ("rows.jsonl", url)
+
+
 def test_snapshots_of_a_result_for_a_store_lie_on_the_claim_and_go_at_the_end(claims: Path, bucket: Bucket) -> None:
     asked = task(output="s3://bucket/out/ens-2", work="pvc://scratch/tries")
     fails = msgspec.structs.replace(asked, settings=SETTINGS | {"students": {"count": 2, "rows": 9}})
@@ -167,6 +221,7 @@ def test_a_uri_that_leads_nowhere_is_refused(claims: Path, uri: str, says: str) 
     [
         (DataError("rows.jsonl:3: not JSON"), "rows.jsonl:3: not JSON", REFUSED),
         (OutputError("out.work.lock is held by another run"), "held by another run", FAILED),
+        (StoreError("s3://bucket/rows.jsonl: TimeoutError"), "s3://bucket/rows.jsonl: TimeoutError", FAILED),
         (OSError(28, "No space left on device", "/claims/out/grid"), "/claims/out/grid: No space left", FAILED),
         (MemoryError(), "spec.distill.resources", FAILED),
         (RuntimeError("a\nb"), "RuntimeError: a b", FAILED),

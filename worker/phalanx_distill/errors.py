@@ -5,6 +5,7 @@ DistillError             base; the text is one line that names what to change
 ├── SettingError         a setting has a bad value; `field` is its path
 ├── NotInstalledError    a packaged encoder or data set is missing; the text holds the pip command
 ├── WeightsError         an encoder's bytes are not the ones that were expected
+├── StoreError           a store did not answer; another try may find that it does
 └── OutputError          the output folder holds something that must not be overwritten
 """
 
@@ -40,6 +41,10 @@ class NotInstalledError(DistillError):
 
 class WeightsError(DistillError):
     """The weights at hand are not the ones that their name promises."""
+
+
+class StoreError(DistillError):
+    """A store did not answer, or not with what was asked for."""
 
 
 class OutputError(DistillError):

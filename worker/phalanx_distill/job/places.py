@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-from phalanx_distill.errors import DataError, OutputError
+from phalanx_distill.errors import DataError, DistillError, OutputError, StoreError
 from phalanx_grid.manifest import MANIFEST
 
 _STORES: Final = ("http", "https", "s3", "gs", "gcs", "az", "abfs")
@@ -38,7 +38,8 @@ def fetched_folder(name: str, *, claims_dir: Path, into: Path) -> str:
     """A checkpoint's folder on this disk, copied there from a store; a packaged name stays as it is.
 
     Raises:
-        DataError: the store has no such folder, or cannot be read.
+        DataError: the store has no such folder, or does not let us read it.
+        StoreError: it does not answer.
     """
     if "://" not in name:
         return name
@@ -58,7 +59,8 @@ def fetched_file(name: str, *, claims_dir: Path, into: Path) -> str:
     path = on_disk(name, claims_dir)
     if path is None:
         store, root = _store(name)
-        path = into / root.rsplit("/", 1)[-1]
+        # What is asked of an HTTP server may go on after the name: a signature that nobody else should read.
+        path = into / PurePosixPath(urlsplit(name).path if name.startswith("http") else root).name
         _copy(store, root, path, name)
     return str(path)
 
@@ -106,9 +108,11 @@ def _files(store: Any, root: str, uri: str) -> list[str]:
     try:
         found = [str(path).removeprefix(root).lstrip("/") for path in store.find(root)]
     except Exception as error:  # as in `put_file`
-        raise DataError(f"{uri}: {type(error).__name__}: {error}") from error
+        raise _unread(uri, error) from error
     if not found:
         raise DataError(f"{uri}: no such folder in the store; upload the checkpoint, or correct the URI")
+    if any(".." in PurePosixPath(file).parts for file in found):
+        raise DataError(f"{uri}: a name in it leads out of the folder; remove what does not belong to the checkpoint")
     return found
 
 
@@ -117,4 +121,10 @@ def _copy(store: Any, source: str, target: Path, uri: str) -> None:
     try:
         store.get_file(source, str(target))
     except Exception as error:  # as in `put_file`
-        raise DataError(f"{uri}: {source}: {type(error).__name__}: {error}") from error
+        raise _unread(f"{uri}: {source}", error) from error
+
+
+def _unread(what: str, error: Exception) -> DistillError:
+    """Whether asking again may help: not for what is not there, or is not for us."""
+    kind = DataError if isinstance(error, FileNotFoundError | PermissionError) else StoreError
+    return kind(f"{what}: {type(error).__name__}: {error}")

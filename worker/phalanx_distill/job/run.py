@@ -13,7 +13,7 @@ import msgspec
 from phalanx_contract.distillation import REFUSED, Ending, Outcome, Task
 from phalanx_distill.compute import Compute
 from phalanx_distill.config import DistillSettings, parse_settings
-from phalanx_distill.errors import DataError, DistillError, OutputError
+from phalanx_distill.errors import DataError, DistillError, OutputError, StoreError
 from phalanx_distill.job import places
 from phalanx_distill.pipeline import distill
 from phalanx_distill.progress import Reporter
@@ -54,7 +54,7 @@ def run(task: Task, *, claims_dir: Path, device: str, report: Reporter) -> Outco
 
 def ending_of(error: BaseException) -> tuple[Ending, int]:
     """What a failed run says, and its exit code: REFUSED where another try would meet the same. Pure."""
-    if isinstance(error, OutputError):
+    if isinstance(error, OutputError | StoreError):
         return Ending(error=_line(error)), FAILED
     if isinstance(error, DistillError | GridError):
         return Ending(error=_line(error)), REFUSED
@@ -106,12 +106,16 @@ def _outcome(task: Task, folder: Path, report: Report) -> Outcome:
 
 
 def _done(uri: str) -> Outcome | None:
-    """What an earlier run put into a store and told of; None if there is nothing whole."""
+    """What an earlier run put into a store and told of; None if there is nothing whole.
+
+    Raises:
+        StoreError: it does not answer. To train for hours what may be there would be no way out.
+    """
     with tempfile.TemporaryDirectory() as folder:
         try:
             file = places.fetched_file(f"{uri}/{OUTCOME}", claims_dir=Path(), into=Path(folder))
             return msgspec.json.decode(Path(file).read_bytes(), type=Outcome)
-        except (DataError, OSError, msgspec.DecodeError):
+        except (DataError, msgspec.DecodeError, UnicodeDecodeError):
             return None
 
 
