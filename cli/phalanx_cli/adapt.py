@@ -66,7 +66,7 @@ def command(
             keep_work=keep_work,
         )
         console.print(summary(report))
-        console.print(f"{out}  {report.digest}", soft_wrap=True, highlight=False)
+        console.print(f"{out}  {report.digest}", soft_wrap=True, highlight=False, markup=False)
 
 
 def _warn_of_rank(rank: int) -> None:

@@ -157,5 +157,5 @@ def command(
         console.print(summary(report))
         if page is not None:
             write_page(page, report, differing_texts(report, material.rows, parsed.split) if show_texts else {})
-            console.print(f"report: {page}", soft_wrap=True, highlight=False)
-        console.print(f"{out}  {report.digest}", soft_wrap=True, highlight=False)
+            console.print(f"report: {page}", soft_wrap=True, highlight=False, markup=False)
+        console.print(f"{out}  {report.digest}", soft_wrap=True, highlight=False, markup=False)

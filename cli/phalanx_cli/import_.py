@@ -25,4 +25,4 @@ def command(checkpoint: str, out: Path, force: bool) -> None:
         from phalanx_distill.sources import find_checkpoint
 
         digest = import_encoder(find_checkpoint(checkpoint), out=out, force=force)
-        console.print(f"{out}  {digest}", soft_wrap=True, highlight=False)
+        console.print(f"{out}  {digest}", soft_wrap=True, highlight=False, markup=False)

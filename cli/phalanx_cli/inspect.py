@@ -28,8 +28,8 @@ def command(artifact: Path, digest: str | None, page: Path | None) -> None:
         from phalanx_grid import verify_artifact
 
         manifest, found = verify_artifact(artifact, digest)
-        console.print(f"{artifact}  {found}", soft_wrap=True, highlight=False)
+        console.print(f"{artifact}  {found}", soft_wrap=True, highlight=False, markup=False)
         console.print(description(manifest))
         if page is not None:
             write_page(page, report_of(artifact, found))
-            console.print(f"report: {page}", soft_wrap=True, highlight=False)
+            console.print(f"report: {page}", soft_wrap=True, highlight=False, markup=False)

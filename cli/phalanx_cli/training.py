@@ -137,8 +137,9 @@ def prepare_threads() -> None:
 
 @contextmanager
 def leave_cleanly() -> Iterator[Console]:
-    """A console for the command; refusals become one line and exit code 1, Ctrl-C becomes code 130."""
+    """A console for the command; refusals and a disk's errors become one line and exit code 1, Ctrl-C code 130."""
     from rich.console import Console
+    from safetensors import SafetensorError
 
     from phalanx_distill.errors import DistillError
     from phalanx_grid import GridError
@@ -147,6 +148,11 @@ def leave_cleanly() -> Iterator[Console]:
         yield Console()
     except (DistillError, GridError) as error:
         raise click.ClickException(" ".join(str(error).split())) from error
+    except BrokenPipeError:
+        raise  # nobody reads on: click ends without a word
+    except (OSError, SafetensorError) as error:
+        said = " ".join(str(error).split())
+        raise click.ClickException(f"{said}; once that is mended, give the same command again") from error
     except KeyboardInterrupt:
         click.echo("interrupted; give the same command again to go on", err=True)
         sys.exit(INTERRUPTED)

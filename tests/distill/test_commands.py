@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from safetensors import SafetensorError
 
 from demo.distil import SETTINGS
 from phalanx_cli.main import main
@@ -16,6 +17,7 @@ from phalanx_contract.limits import ADAPTER_RANK
 from phalanx_distill.config import DistillSettings, parse_settings
 from phalanx_distill.errors import SettingError
 from phalanx_distill.students import fitting
+from phalanx_grid import import_checkpoint, save_artifact
 from tests.distill import tiny
 
 
@@ -104,6 +106,26 @@ def test_an_imported_checkpoint_can_be_inspected_and_a_tampered_one_is_refused_b
     refused = call("inspect", tampered)
     assert refused.exit_code == 1
     assert refused.output.strip() == "Error: grid.safetensors: differs from the digest in the manifest"
+
+
+def test_labels_and_paths_in_brackets_are_shown_as_they_are(here: Path, tmp_path: Path) -> None:
+    grid, tokenizer = import_checkpoint(here / "teacher", classes=2, labels=("[other]", "[/b]"))
+    save_artifact(tmp_path / "[v2]", grid, tokenizer, provenance={})
+    shown = call("inspect", tmp_path / "[v2]")
+    assert shown.exit_code == 0, shown.output
+    assert "[other], [/b]" in shown.output
+    assert str(tmp_path / "[v2]") in shown.output
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device", "grid"), SafetensorError("I/O error: 28")])
+def test_a_disk_that_fails_is_told_in_one_line(error: Exception, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object, **__: object) -> str:
+        raise error
+
+    monkeypatch.setattr("phalanx_distill.importing.save_artifact", fails)
+    refused = call("import", "--checkpoint", here / "teacher", "--out", here / "full")
+    assert refused.exit_code == 1
+    assert refused.output.strip() == f"Error: {error}; once that is mended, give the same command again"
 
 
 def test_inspecting_nothing_says_that_there_is_nothing(tmp_path: Path) -> None:

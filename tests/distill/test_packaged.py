@@ -112,6 +112,18 @@ def test_all_packaged_text_is_tens_of_thousands_of_texts() -> None:
     assert set(pooled_texts(["sets"])) < set(texts)
 
 
+def test_an_unpacked_copy_that_went_bad_is_to_be_removed_for_installing_again_would_not_mend_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PHALANX_CACHE_HOME", str(tmp_path))
+    copy = tmp_path / "encoders" / "known-000000000000"
+    copy.mkdir(parents=True)
+    (copy / "model.safetensors").write_bytes(b"torn")
+    monkeypatch.setitem(ENCODERS, "known", PackagedEncoder(sha256="0" * 64, requirements=(), locate=lambda _: copy))
+    with pytest.raises(WeightsError, match=rf"sha256 is .*; remove {copy}$"):
+        encoder_dir("known")
+
+
 def test_swapped_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"other weights")
     known = PackagedEncoder(sha256="0" * 64, requirements=("x==1",), locate=lambda _: tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import signal
@@ -215,6 +216,16 @@ def test_a_lock_whose_file_was_removed_meanwhile_is_taken_anew(tmp_path: Path) -
         (tmp_path / "x.lock").unlink()
         with locked(tmp_path / "x"), pytest.raises(OutputError), locked(tmp_path / "x"):
             pass
+
+
+def test_a_disk_that_knows_no_locks_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", none)
+    says = r"x\.lock cannot be locked: No locks available; choose a folder on another disk"
+    with pytest.raises(OutputError, match=says), locked(tmp_path / "x"):
+        pass
 
 
 def test_what_others_keep_in_a_shared_folder_stays(tmp_path: Path) -> None:

@@ -44,6 +44,9 @@ def _taken(path: Path, waiting: Waiting | None) -> IO[bytes]:
                 ) from error
             waiting()
             fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError as error:
+            file.close()
+            raise OutputError(f"{path} cannot be locked: {error.strerror}; choose a folder on another disk") from error
         if os.fstat(file.fileno()).st_nlink:
             return file
         file.close()  # its holder removed it meanwhile: a lock on a file without a name keeps nobody out

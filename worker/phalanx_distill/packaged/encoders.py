@@ -86,7 +86,8 @@ def encoder_dir(name: str) -> Path:
         raise not_installed(f"the encoder {name!r}", *encoder.requirements)
     found = file_sha256(folder / WEIGHTS)
     if found != encoder.sha256:
-        raise WeightsError(f"{folder / WEIGHTS}: sha256 is {found}, not {encoder.sha256}; install the package again")
+        mend = f"remove {folder}" if folder.is_relative_to(cache_dir()) else "install the package again"
+        raise WeightsError(f"{folder / WEIGHTS}: sha256 is {found}, not {encoder.sha256}; {mend}")
     return folder
 
 

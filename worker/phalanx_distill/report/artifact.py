@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from phalanx_distill.report.table import accuracy_table
 from phalanx_grid import AdapterManifest, EnsembleManifest
@@ -13,8 +14,8 @@ _LABELS_SHOWN = 12
 
 def description(manifest: EnsembleManifest | AdapterManifest) -> RenderableType:
     """Facts, accuracy by number of students where it was measured, and files."""
-    facts = _facts(_ensemble(manifest) if isinstance(manifest, EnsembleManifest) else _adapter(manifest))
-    facts.add_row("labels", _labels(manifest.labels))
+    known = _ensemble(manifest) if isinstance(manifest, EnsembleManifest) else _adapter(manifest)
+    facts = _facts({**known, "labels": _labels(manifest.labels)})
     parts: list[RenderableType] = [facts]
     if manifest.accuracy is not None:
         parts.append(accuracy_table(manifest.accuracy))
@@ -27,7 +28,7 @@ def _facts(rows: dict[str, str]) -> Table:
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for name, value in rows.items():
-        table.add_row(name, value)
+        table.add_row(name, Text(value))  # a label may hold brackets, which are no markup
     return table
 
 
