@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import pytest
+import tokenizers
 from hypothesis import given
 from hypothesis import strategies as st
 
 from phalanx_distill.augment import neighbours, thinned
 from phalanx_distill.batches import POOL_BATCHES, by_length, epoch_batches
+from phalanx_distill.corpus import Corpus
+from phalanx_distill.errors import DataError
 from phalanx_distill.schedule import linear
+from phalanx_grid import Tokenizer
 
 TEXTS = st.lists(
     st.lists(st.sampled_from(["who", "what", "city", "wrote", "river", "it"]), min_size=1, max_size=8).map(" ".join),
@@ -38,6 +43,16 @@ def test_thinning_differs_by_epoch_and_repeats_within_one() -> None:
     assert thinned(texts, share=0.3, seed=0, epoch=1) == thinned(texts, share=0.3, seed=0, epoch=1)
     assert thinned(texts, share=0.3, seed=0, epoch=1) != thinned(texts, share=0.3, seed=0, epoch=2)
     assert thinned(texts, share=0.0, seed=0, epoch=1) == texts
+
+
+def test_a_text_of_which_nothing_is_left_is_named() -> None:
+    inner = tokenizers.Tokenizer(tokenizers.models.WordLevel({"[UNK]": 0, "who": 1}, unk_token="[UNK]"))
+    inner.normalizer = tokenizers.normalizers.BertNormalizer()
+    inner.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    bare = Tokenizer(inner.to_str().encode(), 8)
+    assert Corpus.encode(bare, ["who", "it"], max_tokens=8, pad_id=0).ids == ((1,), (0,))
+    with pytest.raises(DataError, match=r"makes no token of the text '\\u200b'; leave it out"):
+        Corpus.encode(bare, ["who", "\u200b"], max_tokens=8, pad_id=0)
 
 
 LENGTHS = st.lists(st.integers(1, 60), min_size=1, max_size=400)

@@ -67,6 +67,16 @@ def test_a_tensor_of_another_shape_is_named(tmp_path: Path) -> None:
         import_checkpoint(tmp_path)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
+def test_a_tensor_with_what_is_no_number_is_named(value: float, tmp_path: Path) -> None:
+    make_checkpoint(tmp_path)
+    tensors = checkpoint_tensors()
+    tensors["encoder.layer.0.output.dense.weight"][0, 0] = value
+    safetensors.torch.save_file(tensors, tmp_path / "model.safetensors")
+    with pytest.raises(CheckpointError, match=r"tensor encoder\.layer\.0\.output\.dense\.weight holds NaN or infinity"):
+        import_checkpoint(tmp_path)
+
+
 def test_a_tokenizer_that_says_more_than_is_embedded_is_refused(tmp_path: Path) -> None:
     """The artifact of such a checkpoint could be made, and no worker would load it."""
     file = make_checkpoint(tmp_path) / "tokenizer.json"

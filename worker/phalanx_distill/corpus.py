@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from phalanx_distill.errors import DataError
+from phalanx_distill.report.words import shortened
 from phalanx_grid import Batch, Tokenizer
 
 
@@ -17,8 +19,15 @@ class Corpus:
 
     @classmethod
     def encode(cls, tokenizer: Tokenizer, texts: Sequence[str], *, max_tokens: int, pad_id: int) -> Corpus:
-        """Tokenize once; longer texts are cut at `max_tokens`."""
+        """Tokenize once; longer texts are cut at `max_tokens`.
+
+        Raises:
+            DataError: the tokenizer makes nothing of a text.
+        """
         encodings = tokenizer.encode(list(texts), max_tokens=max_tokens)
+        for text, encoding in zip(texts, encodings, strict=True):
+            if not encoding.ids:
+                raise DataError(f"the teacher's tokenizer makes no token of the text {shortened(text)!r}; leave it out")
         return cls(ids=tuple(tuple(encoding.ids) for encoding in encodings), pad_id=pad_id)
 
     def __len__(self) -> int:

@@ -74,7 +74,7 @@ class Source:
         """One tensor as float32.
 
         Raises:
-            CheckpointError: it is missing, or has another shape than config.json says.
+            CheckpointError: it is missing, has another shape than config.json says, or holds what is no number.
         """
         full = self._prefix + name
         if full not in self._tensors:
@@ -82,4 +82,7 @@ class Source:
         tensor = self._tensors[full]
         if tuple(tensor.shape) != shape:
             raise CheckpointError(f"the tensor {full} has shape {list(tensor.shape)}, config.json says {list(shape)}")
-        return tensor.to(torch.float32)
+        whole = tensor.to(torch.float32)
+        if not bool(whole.isfinite().all()):
+            raise CheckpointError(f"the tensor {full} holds NaN or infinity; take a checkpoint from before it diverged")
+        return whole

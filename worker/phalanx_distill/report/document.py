@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -133,7 +134,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 def write_report(folder: Path, report: Report) -> None:
     """Write report.json whole or not at all; it is the last file of a run."""
     part = folder / f"{FILE}.part"
-    part.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+    with part.open("wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n")
+        file.flush()
+        os.fsync(file)  # snapshots go once it is there
     part.replace(folder / FILE)
 
 
