@@ -9,12 +9,17 @@ import sys
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from phalanx_contract.errors import ContractError
 from phalanx_contract.runtime import ENV_CACHE_DIR, ENV_DRAIN_LAG_S
 
+log = logging.getLogger(__name__)
+
 BY_HAND = {ENV_DRAIN_LAG_S: "1"}
 """With --artifact: a worker that no cluster routes to need not wait for routers when it ends."""
+ALONE = ("name", "objective", "students_min", "students_max")
+"""Options that say what a plan says otherwise."""
 LEVELS = click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=False)
 
 
@@ -34,7 +39,9 @@ LEVELS = click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=Fals
 @click.option("--threads", type=int, help="CPU threads of a forward pass; 0 takes all cores.")
 @click.option("--set", "more", multiple=True, metavar="NAME=VALUE", help="Any other setting of the worker.")
 @click.option("--log-level", type=LEVELS, default="INFO", show_default=True, help="How much to log.")
+@click.pass_context
 def command(
+    ctx: click.Context,
     artifact: Path | None,
     name: str,
     objective: float | None,
@@ -45,6 +52,7 @@ def command(
     **options: str | int | None,
 ) -> None:
     """Run one worker: serve the plan in a folder, or with --artifact a single model."""
+    _check_together(ctx, artifact)
     extra: dict[str, object] = {**_settings(more)}
     logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # Before torch loads its threads: spinning ones starve tokenizer and event loop on a busy machine.
@@ -67,6 +75,8 @@ def command(
         if artifact is not None:
             cut = cut_between(students_min, students_max)
             plan = standalone_plan(artifact, name=name, objective_s=objective_s, cut=cut)
+        else:
+            log.info("the plan is read from %s once it is there; --artifact serves without one", settings.plan_dir)
         code = asyncio.run(run(settings, plan=plan, announce=lambda url: click.echo(f"serving on {url}")))
     except (ContractError, GridError, ValueError, OSError) as error:
         raise click.ClickException(str(error)) from error
@@ -76,10 +86,21 @@ def command(
     os._exit(code)
 
 
+def _check_together(ctx: click.Context, artifact: Path | None) -> None:
+    """Refuse what would be ignored: a plan has models, names and objectives of its own."""
+    if artifact is not None and ctx.get_parameter_source("plan_dir") is ParameterSource.COMMANDLINE:
+        raise click.UsageError("--plan-dir: with --artifact no plan is read; give one of them")
+    for parameter in ALONE if artifact is None else ():
+        if ctx.get_parameter_source(parameter) is ParameterSource.COMMANDLINE:
+            option = f"--{parameter.replace('_', '-')}"
+            raise click.UsageError(f"{option} goes with --artifact: without it the plan says what is served")
+
+
 def _settings(texts: tuple[str, ...]) -> dict[str, str]:
     """Settings by name, of `NAME=VALUE` texts."""
     for text in texts:
-        if "=" not in text:
+        name, equals, _ = text.partition("=")
+        if not (name and equals):
             raise click.UsageError(f"--set {text}: write NAME=VALUE, such as batch_texts=32")
     return dict(text.split("=", 1) for text in texts)
 

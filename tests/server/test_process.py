@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from phalanx_contract.plan import Adapter, Artifact, Cut, Plan
 from phalanx_contract.wire import pack
+from phalanx_server.run import address
 from tests.server.artifacts import TEXTS, ensemble, make_plan
 from tests.server.conftest import Shop
 from tests.server.waiting import until
@@ -153,6 +155,14 @@ async def test_a_body_that_stops_half_way_is_waited_for_as_long_as_a_text_and_ho
             assert await asyncio.wait_for(process.wait(), 20) == 0
 
 
+@pytest.mark.parametrize(
+    ("host", "reached"),
+    [("::", "[::1]"), ("::1", "[::1]"), ("0.0.0.0", "127.0.0.1"), ("", "127.0.0.1"), ("films", "films")],
+)
+def test_the_address_that_is_told_is_one_that_answers(host: str, reached: str) -> None:
+    assert address(host, 8080) == f"http://{reached}:8080"
+
+
 async def refusal(tmp_path: Path, *options: str, **env: str) -> tuple[int | None, str]:
     async with serve(tmp_path, *options, **env) as (process, _):
         _, errors = await process.communicate()
@@ -163,6 +173,9 @@ async def test_bad_options_are_refused_in_one_line(shop: Shop, tmp_path: Path) -
     cases: list[tuple[tuple[str, ...], dict[str, Any], str]] = [
         (("--set", "colour=red"), {}, "colour: no such setting"),
         (("--set", "drain_lag_s"), {}, "--set drain_lag_s: write NAME=VALUE"),
+        (("--set", "=3"), {}, "--set =3: write NAME=VALUE"),
+        (("--objective", "1"), {}, "--objective goes with --artifact"),
+        (("--artifact", str(shop.base.path), "--plan-dir", str(tmp_path)), {}, "--plan-dir: with --artifact"),
         (("--artifact", str(shop.base.path), "--objective", "0"), {}, "--objective: "),
         (("--artifact", str(shop.base.path), "--students-min", "3", "--students-max", "2"), {}, "--students-max: "),
         (("--artifact", str(shop.base.path), "--students-min", "99"), {}, "--students-min: "),
@@ -175,3 +188,11 @@ async def test_bad_options_are_refused_in_one_line(shop: Shop, tmp_path: Path) -
         assert code in (1, 2)  # 2: click's own, with the usage
         assert message in errors
         assert "Traceback" not in errors
+
+
+async def test_a_port_that_is_taken_is_named_with_its_option(shop: Shop, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        code, errors = await refusal(tmp_path, "--artifact", str(shop.base.path), "--port", port)
+    assert code == 1
+    assert f"Error: --host 127.0.0.1 --port {port}: cannot listen there" in errors

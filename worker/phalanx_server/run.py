@@ -52,9 +52,8 @@ async def run(settings: Settings, *, plan: Plan | None, announce: Callable[[str]
     await runner.setup()
     try:
         worker.start(plan)
-        site = web.TCPSite(runner, settings.host, settings.port)
-        await site.start()
-        announce(_url(settings, runner))
+        site = await _listen(runner, settings)
+        announce(address(settings.host, runner.addresses[0][1]))
         await stop.wait()
         log.info("draining")
         unanswered = await drain(worker, site, hurry)
@@ -64,6 +63,16 @@ async def run(settings: Settings, *, plan: Plan | None, announce: Callable[[str]
     if unanswered:
         log.warning("gone with %d requests unanswered", unanswered)
     return 1 if unanswered else 0
+
+
+async def _listen(runner: web.AppRunner, settings: Settings) -> web.TCPSite:
+    site = web.TCPSite(runner, settings.host, settings.port)
+    try:
+        await site.start()
+    except OSError as error:
+        where = f"--host {settings.host} --port {settings.port}"
+        raise OSError(f"{where}: cannot listen there, choose another: {error.strerror or error}") from error
+    return site
 
 
 def _tune_interpreter() -> None:
@@ -105,7 +114,7 @@ def _on_signals(stop: asyncio.Event, hurry: asyncio.Event) -> None:
         asyncio.get_running_loop().add_signal_handler(number, handle)
 
 
-def _url(settings: Settings, runner: web.AppRunner) -> str:
-    port = runner.addresses[0][1]
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host  # noqa: S104
+def address(host: str, port: int) -> str:
+    """Where this machine reaches a server that listens on the host; one for all addresses of a kind by loopback."""
+    host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

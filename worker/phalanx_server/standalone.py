@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Final
 
 from phalanx_contract.errors import FieldError
 from phalanx_contract.plan import Artifact, Cut, Ensemble, Plan, encode_plan, parse_plan
-from phalanx_grid import read_manifest
+from phalanx_grid import ArtifactUnsupported, EnsembleManifest, read_manifest
 
 OBJECTIVE_S: Final = 0.25
 """Latency objective where nobody set one: generous, for a machine without a GPU."""
@@ -36,10 +37,17 @@ def standalone_plan(folder: Path, *, name: str, objective_s: float = OBJECTIVE_S
     """A plan that serves the artifact in `folder` with all its students.
 
     Raises:
-        GridError: there is no artifact, or its manifest is damaged.
-        FieldError: the name or the objective is not a valid one.
+        GridError: there is no artifact, its manifest is damaged, or it is a tenant's adapter.
+        FieldError: the name, the objective or the fewest students are not valid ones.
     """
-    _, digest = read_manifest(folder)
+    manifest, digest = read_manifest(folder)
+    if not isinstance(manifest, EnsembleManifest):
+        raise ArtifactUnsupported(f"{folder} is a tenant's adapter; serve the ensemble that it was trained on")
+    if cut is not None and cut.students_floor > manifest.geometry.students:
+        message = f"{cut.students_floor}, but the artifact has {manifest.geometry.students}"
+        raise FieldError(_OPTIONS["ensembles[0].cut.students_floor"], message)
+    if not math.isfinite(objective_s):
+        raise FieldError(_OPTIONS["objective_p99_s"], f"{objective_s} is no number of seconds")
     artifact = Artifact(uri=folder.resolve().as_uri(), digest=digest)
     ensemble = Ensemble(name=name, artifact=artifact, cut=cut or Cut())
     plan = Plan(namespace="local", pool="standalone", objective_p99_s=objective_s, ensembles=(ensemble,))
