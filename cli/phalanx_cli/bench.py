@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from phalanx_cli.exit_codes import INTERRUPTED
 from phalanx_cli.load_options import Arrivals, samples_of, schedule_of
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from phalanx_load.report import Report
-
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it: 128 and the signal's number."""
 
 POSITIVE = click.FloatRange(0, min_open=True)
 FILE = click.Path(dir_okay=False, path_type=Path)

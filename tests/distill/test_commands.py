@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shutil
 from pathlib import Path
@@ -11,6 +12,7 @@ from click.testing import CliRunner, Result
 from safetensors import SafetensorError
 
 from demo.distil import SETTINGS
+from phalanx_cli.exit_codes import INTERRUPTED
 from phalanx_cli.main import main
 from phalanx_cli.training import merged
 from phalanx_contract.limits import ADAPTER_RANK
@@ -126,6 +128,15 @@ def test_a_disk_that_fails_is_told_in_one_line(error: Exception, here: Path, mon
     refused = call("import", "--checkpoint", here / "teacher", "--out", here / "full")
     assert refused.exit_code == 1
     assert refused.output.strip() == f"Error: {error}; once that is mended, give the same command again"
+
+
+def test_ctrl_c_ends_a_command_with_130_while_it_is_still_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    def pressed(_: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(importlib, "import_module", pressed)
+    result = call("inspect", "anything")
+    assert (result.exit_code, result.output) == (INTERRUPTED, "interrupted\n")
 
 
 def test_inspecting_nothing_says_that_there_is_nothing(tmp_path: Path) -> None:
