@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from phalanx_distill.batches import drawn_students
 from phalanx_distill.config import AdaptSettings, parse_settings
 from phalanx_distill.data import Dataset, Row
 from phalanx_distill.errors import OutputError
+from phalanx_distill.output import check_output
 from phalanx_distill.pipeline import distill
 from phalanx_distill.prepare import prepare
 from phalanx_distill.progress import Silent
@@ -100,6 +102,15 @@ def test_a_folder_with_other_files_is_never_overwritten(made: Made, tmp_path: Pa
     (tmp_path / "thesis.txt").write_text("years of work")
     with pytest.raises(OutputError, match="no artifact; choose another folder"):
         distill(made.sources, made.settings, out=tmp_path, compute=tiny.cpu(), report=Silent(), force=True)
+
+
+def test_what_somebody_put_beside_an_artifact_is_never_deleted_with_it(made: Made, tmp_path: Path) -> None:
+    shutil.copytree(made.out, tmp_path / "out")
+    check_output(tmp_path / "out", "another run's", force=True)
+    (tmp_path / "out" / ".git").mkdir()
+    for mark in (made.report.fingerprint, "another run's"):
+        with pytest.raises(OutputError, match=r"holds '\.git' beside an artifact; move it away, or choose another"):
+            check_output(tmp_path / "out", mark, force=True)
 
 
 def tenant_rows() -> Dataset:

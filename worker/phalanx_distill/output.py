@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Final
 
 from phalanx_distill.errors import OutputError
 from phalanx_distill.progress import Reporter
-from phalanx_distill.report.document import Report, read_report
-from phalanx_distill.report.write import ensure_page
+from phalanx_distill.report.document import FILE, Report, read_report
+from phalanx_distill.report.write import PAGE, ensure_page
 from phalanx_grid import ArtifactError, read_manifest, verify_artifact
+from phalanx_grid.manifest import MANIFEST
+
+_BESIDE: Final = frozenset({MANIFEST, FILE, f"{FILE}.part", PAGE.parts[0]})
+"""What a run leaves in the folder beside the files that its manifest names."""
 
 
 def done_before(out: Path, fingerprint: str, *, force: bool, report: Reporter) -> Report | None:
@@ -60,6 +65,9 @@ def check_output(out: Path, fingerprint: str, *, force: bool) -> None:
         raise OutputError(f"{out} holds something that is no artifact; choose another folder") from error
     if manifest.provenance.get("fingerprint") != fingerprint and not force:
         raise OutputError(f"{out} holds another artifact; choose another folder, or replace it with --force")
+    strange = sorted({path.name for path in out.iterdir()} - manifest.files.keys() - _BESIDE)
+    if strange:  # the folder is replaced as a whole
+        raise OutputError(f"{out} holds {strange[0]!r} beside an artifact; move it away, or choose another folder")
 
 
 def work_dir(out: Path) -> Path:
