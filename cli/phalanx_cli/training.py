@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 import yaml
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+NO_MEMORY: Final = (
+    "no memory is left; free some and give the same command again, or take smaller batches (--set ...fit.batch_rows=N)"
+    " or fewer tokens (--set max_tokens=N)"
+)
 
 
 def data_options(function: F) -> F:
@@ -147,6 +152,12 @@ def leave_cleanly() -> Iterator[Console]:
         yield Console()
     except (DistillError, GridError) as error:
         raise click.ClickException(" ".join(str(error).split())) from error
+    except (MemoryError, RuntimeError) as error:
+        if (
+            not isinstance(error, MemoryError) and type(error).__name__ != "OutOfMemoryError"
+        ):  # torch's, not loaded here
+            raise
+        raise click.ClickException(NO_MEMORY) from error
     except BrokenPipeError:
         raise  # nobody reads on: click ends without a word
     except (OSError, SafetensorError) as error:

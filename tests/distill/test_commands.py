@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from click.testing import CliRunner, Result
 from safetensors import SafetensorError
 
@@ -137,6 +138,21 @@ def test_ctrl_c_ends_a_command_with_130_while_it_is_still_imported(monkeypatch: 
     monkeypatch.setattr(importlib, "import_module", pressed)
     result = call("inspect", "anything")
     assert (result.exit_code, result.output) == (INTERRUPTED, "interrupted\n")
+
+
+@pytest.mark.parametrize("error", [MemoryError(), torch.OutOfMemoryError("CUDA out of memory. Tried to allocate")])
+def test_memory_that_runs_out_is_told_in_one_line_and_other_faults_keep_their_trace(
+    error: Exception, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> str:
+        raise error
+
+    monkeypatch.setattr("phalanx_distill.importing.save_artifact", fails)
+    asked = ("import", "--checkpoint", here / "teacher", "--out", here / "full")
+    assert re.search(r"^Error: no memory is left; .* smaller batches", call(*asked).output.strip())
+    error = RuntimeError("a fault of ours")
+    with pytest.raises(RuntimeError, match="a fault of ours"):
+        call(*asked)
 
 
 def test_inspecting_nothing_says_that_there_is_nothing(tmp_path: Path) -> None:

@@ -59,6 +59,7 @@ def test_columns_can_be_named(tmp_path: Path) -> None:
         ("a.csv", 'text,label\na,x\n"b" c,y\n', r"a\.csv:3: not CSV"),
         ("a.jsonl", '{"text": null, "label": "x"}\n', r"a\.jsonl:1: no value for 'text'; give every row one"),
         ("a.jsonl", '{"text": "a", "label": "x", "more": ' + "[" * 100_000, r"a\.jsonl:1: not a JSON object"),
+        ("a.csv", "text,label,label\na,x,y\n", r"a\.csv:1: two columns are called 'label'; rename the one"),
         ("a.csv", b"text,label\na,x\n\xff,y\n", r"a\.csv:3: not UTF-8 at byte 15"),
         ("a.txt", "a\tx\n", r"a\.txt: rows are read from \.jsonl or \.csv files, not from \.txt"),
     ],
@@ -78,3 +79,14 @@ def test_texts_are_lines_and_an_empty_file_is_refused(tmp_path: Path) -> None:
     assert read_texts(write(tmp_path, "t.txt", "one\n\n two \n")) == ("one", "two")
     with pytest.raises(DataError, match="no texts"):
         read_texts(write(tmp_path, "e.txt", "\n"))
+
+
+def test_records_are_not_taken_for_texts(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"t\.jsonl: holds records; write the texts alone, one a line, into a \.txt file"
+    ):
+        read_texts(write(tmp_path, "t.jsonl", '{"text": "one"}\n'))
+
+
+def test_two_columns_of_one_name_that_are_not_asked_for_do_no_harm(tmp_path: Path) -> None:
+    assert read_rows(write(tmp_path, "a.csv", "text,id,label,id\na,1,x,2\n")).rows == (Row("a", "x"),)

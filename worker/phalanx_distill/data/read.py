@@ -25,7 +25,7 @@ def read_rows(path: Path, *, text_column: str = "text", label_column: str = "lab
     Raises:
         DataError: no such file, another format, a column that is missing, no text or label, or no row at all.
     """
-    records = _records(path)
+    records = _records(path, (text_column, label_column))
     rows = tuple(
         Row(
             text=_field(record, text_column, path, line),
@@ -42,20 +42,22 @@ def read_texts(path: Path) -> tuple[str, ...]:
     """Read unlabelled texts, one a line; empty lines are skipped.
 
     Raises:
-        DataError: no such file, not UTF-8, or no text in it.
+        DataError: no such file, not UTF-8, no text in it, or records in place of texts.
     """
+    if path.suffix.lower() in _JSONL:
+        raise DataError(f"{path}: holds records; write the texts alone, one a line, into a .txt file")
     texts = tuple(filter(None, map(one_line, _decode(path).split("\n"))))
     if not texts:
         raise DataError(f"{path}: no texts; write one text a line")
     return texts
 
 
-def _records(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _records(path: Path, columns: tuple[str, str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
     suffix = path.suffix.lower()
     if suffix in _JSONL:
         return _jsonl(path, _decode(path))
     if suffix == ".csv":
-        return _csv(path, _decode(path))
+        return _csv(path, _decode(path), columns)
     raise DataError(f"{path}: rows are read from .jsonl or .csv files, not from {suffix or 'a file without suffix'}")
 
 
@@ -82,10 +84,13 @@ def _jsonl(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
             raise DataError.at(path, line, f"not a JSON object: {error}") from error
 
 
-def _csv(path: Path, text: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _csv(path: Path, text: str, columns: tuple[str, str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
     csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # a document may be longer than what is usual
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
+        for column in columns:
+            if (reader.fieldnames or []).count(column) > 1:
+                raise DataError.at(path, 1, f"two columns are called {column!r}; rename the one that is not meant")
         for record in reader:
             # DictReader files surplus fields under None and missing ones as None.
             if None in record:
