@@ -45,7 +45,7 @@ def load(paths: Iterable[Path]) -> Loaded:
     Raises:
         FilesError: with everything that is wrong.
     """
-    loaded = Loaded()
+    paths, loaded = tuple(paths), Loaded()
     faults: list[str] = []
     for path in paths:
         try:
@@ -58,6 +58,9 @@ def load(paths: Iterable[Path]) -> Loaded:
             continue
         for document in documents:
             faults += _take(document, path, loaded)
+    if not (faults or loaded.objects or loaded.skipped):
+        # An editor that empties a file before it writes it must not take everything away.
+        faults.append(f"{', '.join(map(str, paths))}: no resource is there; add one")
     counts = Counter(ref_of(obj) for obj in loaded.objects)
     faults += [f"{ref} is there {count} times" for ref, count in counts.items() if count > 1]
     if faults:

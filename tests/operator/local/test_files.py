@@ -65,6 +65,13 @@ def test_what_is_no_resource_is_one_line(tmp_path, document, said):
     assert all("\n" not in fault for fault in caught.value.faults)
 
 
+def test_files_that_are_being_written_take_nothing_away(tmp_path):
+    with pytest.raises(FilesError, match="no resource is there"):
+        load(write(tmp_path, "# nothing"))
+    (tmp_path / "empty.yaml").touch()
+    assert load([tmp_path / "empty.yaml", *write(tmp_path, POOL)]).objects
+
+
 def test_a_resource_that_is_there_twice_and_a_file_that_is_missing_are_named(tmp_path):
     with pytest.raises(FilesError, match="ServingPool default/gpus is there 2 times"):
         load(write(tmp_path, POOL, POOL))
