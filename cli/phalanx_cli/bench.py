@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,14 +11,23 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from phalanx_cli.exit_codes import INTERRUPTED
-from phalanx_cli.load_options import Arrivals, samples_of, schedule_of
+from phalanx_cli.load_options import Arrivals, refuse_ignored, samples_of, schedule_of
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from phalanx_load.report import Report
 
-POSITIVE = click.FloatRange(0, min_open=True)
+
+class _Positive(click.FloatRange):
+    """Above 0, and a number: NaN is on neither side of a bound."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        return self.fail(f"{value!r} is not a valid float.", param, ctx) if math.isnan(number) else number
+
+
+POSITIVE = _Positive(0, min_open=True)
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -50,7 +60,9 @@ def command() -> None:
 @click.option("--seed", type=click.IntRange(0), default=0, help="Seeds arrivals and the choice of texts.")
 @click.option("--json", "json_path", type=FILE, help="Write all figures here.")
 @click.option("--plot", "plot_path", type=FILE, help="Draw rate, latency and students over time here (.png, .svg).")
+@click.pass_context
 def load_command(
+    ctx: click.Context,
     url: str,
     texts: str,
     text_column: str,
@@ -70,6 +82,9 @@ def load_command(
 
     Give --rate (and --burst-rate for on-off bursts) or --trace.
     """
+    refuse_ignored(ctx)
+    if protocol == "embed" and label_column is not None:
+        raise click.UsageError("--label-column: answers of --protocol embed have no labels to score")
     from rich.console import Console
 
     from phalanx_load import Load, LoadError, Target
@@ -117,6 +132,8 @@ def _check_outputs(json_path: Path | None, plot_path: Path | None) -> None:
     for option, path in (("--json", json_path), ("--plot", plot_path)):
         if path is not None and not path.absolute().parent.is_dir():
             raise LoadError(f"{option} {path}: there is no folder {path.parent}; make it first")
+        if path is not None and path.is_dir():
+            raise LoadError(f"{option} {path}: is a folder; name a file")
         if path is not None:
             _check_writable(option, path)
     if plot_path is not None:

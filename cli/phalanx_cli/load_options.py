@@ -7,12 +7,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
+from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from phalanx_load import Sample, Schedule
 
 SECONDS: Final = 30.0
 """How long a run is where nobody says."""
+
+_ONLY_WITH: Final = {
+    "burst_seconds": "burst_rate",
+    "calm_seconds": "burst_rate",
+    "trace_speed": "trace",
+    "trace_density": "trace",
+}
+"""Options that say something only where the other one is given."""
 
 _ROWS: Final = (".jsonl", ".ndjson", ".csv")
 
@@ -30,6 +39,18 @@ class Arrivals:
     trace: Path | None
     trace_speed: float
     trace_density: float
+
+
+def refuse_ignored(ctx: click.Context) -> None:
+    """Refuse what would change nothing: the run would be another one than its user believes.
+
+    Raises:
+        click.UsageError: an option lacks the one that it goes with.
+    """
+    for name, other in _ONLY_WITH.items():
+        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE and ctx.params[other] is None:
+            given, missing = (f"--{each.replace('_', '-')}" for each in (name, other))
+            raise click.UsageError(f"{given} goes with {missing}: without it, it says nothing")
 
 
 def schedule_of(options: Arrivals, *, seed: int) -> Schedule:

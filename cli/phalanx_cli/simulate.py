@@ -58,6 +58,8 @@ def command(
             _check_plot()
         trace = trace_named(trace_name, seed=seed).scaled(scale)
         setup = read_setup(pool_path, profile_path)
+        if out is not None:
+            out.mkdir(parents=True, exist_ok=True)
         with _Shown(trace, console) as shown:
             runs = compare(trace, policies or DEFAULT, setup, watch=shown)
         _tell(runs, setup, console)
@@ -84,7 +86,6 @@ def _write(runs: list[Run], out: Path, console: Console) -> None:
     from phalanx_cli.simulation_plot import plot
     from phalanx_operator.simulate.report import encode, report_of
 
-    out.mkdir(parents=True, exist_ok=True)
     report, trace = report_of(runs), runs[0].trace
     paths = {suffix: out / f"{trace.name}{suffix}" for suffix in (".json", ".png", ".csv")}
     paths[".json"].write_bytes(encode(report))

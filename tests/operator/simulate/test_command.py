@@ -77,6 +77,14 @@ def test_a_bad_trace_names_the_line_at_fault(tmp_path, text, said):
     assert "Traceback" not in done.output
 
 
+def test_a_folder_that_cannot_be_made_is_said_before_the_run(tmp_path):
+    (tmp_path / "file").touch()
+    done = simulate("on-off", "operator", "--out", tmp_path / "file" / "out")
+    assert done.exit_code == 1
+    assert "Not a directory" in done.output
+    assert "objective" not in done.output
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
