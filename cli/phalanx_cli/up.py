@@ -99,7 +99,7 @@ def _claims(texts: tuple[str, ...]) -> dict[str, Path]:
     claims = {}
     for text in texts:
         name, _, folder = text.partition("=")
-        if not name or not Path(folder).is_dir():
+        if not (name and folder and Path(folder).is_dir()):
             raise click.BadParameter(f"{text!r} is not NAME=DIR with a folder that exists", param_hint="--claim")
         claims[name] = Path(folder)
     return claims
