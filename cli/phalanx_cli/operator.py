@@ -108,7 +108,7 @@ def command(
     try:
         asyncio.run(operate(options))
     except (ConfigException, OSError) as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(" ".join(str(error).split())) from error
 
 
 def _lease(text: str | None) -> Key | None:

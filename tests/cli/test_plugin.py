@@ -66,6 +66,16 @@ def test_a_slip_is_answered_with_one_line_and_the_next_step(api: ApiServer, run:
     assert said in error
 
 
+@pytest.mark.parametrize("text", ["junk", "- 1", "a: [", "", "current-context: x\ncontexts: 3", "\x00"])
+def test_a_kubeconfig_that_is_none_is_named_in_one_line(tmp_path, run: Run, text: str):
+    (path := tmp_path / "config").write_text(text)
+    done = run("status", "--kubeconfig", str(path))
+    assert done.exit_code == 1
+    assert done.output.startswith(f"Error: {path} cannot be used: ")
+    assert done.output.endswith("; name a cluster with --kubeconfig or --context\n")
+    assert done.output.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("status", "message", "said"),
     [
