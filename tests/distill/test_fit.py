@@ -114,3 +114,33 @@ def test_all_of_the_optimiser_that_a_snapshot_holds_goes_to_where_the_parameters
     run = _Run(task, HOW)
     run.restore(snapshot)
     assert {name: value.device.type for name, value in run.tensors().items()} == dict.fromkeys(snapshot.tensors, "meta")
+
+
+def stepped(folder: Path, how: Fitting, factors: Sequence[float], **parameters: Parameter) -> None:
+    """One step an epoch, each better than the one before; the loss is the sum of all times the epoch's factor."""
+    scores = iter(range(9))
+    task = Task(
+        name="task",
+        title="teacher",
+        rate="teacher.fit.learning_rate",
+        parameters={name.replace("__", "."): value for name, value in parameters.items()},
+        batches=lambda epoch: [[0]],
+        loss=lambda epoch, rows: factors[epoch] * torch.stack([value.sum() for value in parameters.values()]).sum(),
+        score=lambda: float(next(scores)),
+    )
+    fit(task, how, seed=0, stages=stages_in(folder), report=Silent())
+
+
+def test_matrices_decay_while_biases_and_norms_do_not(tmp_path: Path) -> None:
+    matrix, bias, norm = (Parameter(torch.ones(1, 2, 2)) for _ in range(3))
+    how = Fitting(epochs=1, learning_rate=0.1, weight_decay=0.5, warmup=0.0)
+    stepped(tmp_path, how, [0.0], rows__0__up__weight=matrix, rows__0__up__bias=bias, rows__0__output_norm__weight=norm)
+    assert [float(value.detach().mean()) for value in (matrix, bias, norm)] == pytest.approx([0.95, 1.0, 1.0])
+
+
+@pytest.mark.parametrize(("clip", "left"), [(1.0, 0.8), (1e9, 0.825)])
+def test_a_long_gradient_is_shortened_to_the_clip(clip: float, left: float, tmp_path: Path) -> None:
+    """Adam takes whole steps as long as gradients are alike: 1 and 100 are, once both are shortened to 1."""
+    value, how = Parameter(torch.ones(2)), Fitting(epochs=2, learning_rate=0.1, weight_decay=0.0, warmup=0.0, clip=clip)
+    stepped(tmp_path, how, [1.0, 100.0], w=value)
+    assert float(value.detach().mean()) == pytest.approx(left, abs=2e-3)
