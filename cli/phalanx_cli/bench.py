@@ -63,6 +63,7 @@ def command() -> None:
 @click.pass_context
 def load_command(
     ctx: click.Context,
+    /,
     url: str,
     texts: str,
     text_column: str,

@@ -42,6 +42,7 @@ LEVELS = click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"], case_sensitive=Fals
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     artifact: Path | None,
     name: str,
     objective: float | None,
