@@ -220,6 +220,18 @@ async def test_two_different_tenants_in_one_request_are_refused(shop: Shop, star
     assert status == 422
 
 
+@pytest.mark.parametrize("name", ["X-Phalanx-Tenant", "X-Phalanx-Model"])
+async def test_a_header_that_names_two_is_refused(shop: Shop, start: Start, name: str) -> None:
+    async with start(shop.plan()) as running:
+        values = ("acme", "brick") if name.endswith("Tenant") else ("films", "songs")
+        twice, same = ([(name, each) for each in pair] for pair in (values, values[:1] * 2))
+        async with running.client.post(PREDICT, json={"inputs": "good"}, headers=twice) as response:
+            assert response.status == 422
+            assert name in (await response.json())["error"]
+        async with running.client.post(PREDICT, json={"inputs": "good"}, headers=same) as response:
+            assert response.status == 200
+
+
 async def test_each_protocol_has_errors_in_its_own_shape(shop: Shop, start: Start) -> None:
     async with start(shop.plan()) as running:
         _, oip, _ = await running.post("/v2/models/x/infer", tensor())

@@ -12,7 +12,15 @@ from aiohttp import web
 
 from phalanx_contract.runtime import HEADER_MODEL, HEADER_PLAN, HEADER_TENANT
 from phalanx_server.answers import Query, Reply, version
-from phalanx_server.errors import BadRequest, NotFound, SlowBody, TooLarge, Unavailable, UnsupportedMedia
+from phalanx_server.errors import (
+    BadRequest,
+    NotFound,
+    SlowBody,
+    TooLarge,
+    Unavailable,
+    Unprocessable,
+    UnsupportedMedia,
+)
 from phalanx_server.serving.routing import Address, Target, resolve
 from phalanx_server.worker import Worker
 
@@ -78,15 +86,27 @@ def find(request: web.Request, model: str | None = None) -> Target:
     """What answers the request; errors as `resolve`. With no model in path or body, `?model=` or a header names it."""
     worker = request.app[WORKER]
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    named = model if model is not None else request.query.get("model", request.headers.get(HEADER_MODEL, ""))
+    named = model if model is not None else request.query.get("model", _header(request, HEADER_MODEL))
     address = Address(
         model=named,
-        tenant=request.headers.get(HEADER_TENANT, ""),
+        tenant=_header(request, HEADER_TENANT),
         api_key=key.strip() if scheme.lower() == "bearer" else "",
     )
     target = resolve(worker.registry.hosted, address)
     TALLY.get().ensemble = target.ensemble
     return target
+
+
+def _header(request: web.Request, name: str) -> str:
+    """Its value; empty without one. Client and proxy may each add one: neither may win unseen.
+
+    Raises:
+        Unprocessable: it is there with different values.
+    """
+    values = set(request.headers.getall(name, ()))
+    if len(values) > 1:
+        raise Unprocessable(f"the header {name} is there with {len(values)} different values; send one")
+    return values.pop() if values else ""
 
 
 def with_version(request: web.Request, target: Target) -> Target:
