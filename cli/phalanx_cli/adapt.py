@@ -44,6 +44,8 @@ def command(
 
     The base stays as it is. An interrupted run goes on where it stopped when the same command is given again.
     """
+    if out.resolve() == base.resolve():
+        raise click.UsageError(f"--out {out}: is the base, which the adapter cannot do without; choose another folder")
     prepare_threads()
     with leave_cleanly() as console:
         from phalanx_distill.adapting import adapt

@@ -177,6 +177,17 @@ def test_distil_adapt_and_inspect_from_the_command_line(here: Path) -> None:
     assert "is not an ensemble" in wrong.output
 
 
+def test_an_adapter_never_takes_the_place_of_its_base(here: Path, tmp_path: Path) -> None:
+    call("import", "--checkpoint", here / "teacher", "--out", tmp_path / "base")
+    (tmp_path / "link").symlink_to("base")
+    rows = ["--data", here / "rows.jsonl", "--device", "cpu", "--set", "fit.epochs=1", "--force"]
+    for out in (tmp_path / "base", tmp_path / "link"):
+        refused = call("adapt", "--base", tmp_path / "base", *rows, "--out", out)
+        assert refused.exit_code == 2
+        assert "is the base" in refused.output
+    assert "ensemble, embedding" in call("inspect", tmp_path / "base").output
+
+
 @pytest.mark.parametrize(("rank", "warned"), [(ADAPTER_RANK, False), (ADAPTER_RANK + 1, True)])
 def test_a_rank_that_workers_refuse_by_default_is_warned_of_before_anything_is_trained(
     here: Path, rank: int, warned: bool
