@@ -55,6 +55,12 @@ def test_without_a_teacher_there_is_nothing_to_be_confused_with() -> None:
     assert [entry.students for entry in detail.reliability] == [1]
 
 
+@pytest.mark.parametrize(("confidences", "bins"), [((0.66, 0.70), 2), ((0.68, 0.72), 1)])
+def test_bins_end_at_whole_fifteenths(confidences: tuple[float, float], bins: int) -> None:
+    said = torch.cat([sure(0, confidence=confidence) for confidence in confidences])
+    assert len(reliability(said, torch.tensor([0, 1]), students=1).bins) == bins
+
+
 def test_a_predictor_that_is_right_as_often_as_it_is_sure_has_no_calibration_error() -> None:
     said = torch.cat([sure(0, 0, 0, 0, 0, confidence=0.8)])
     calibrated = reliability(said, torch.tensor([0, 0, 0, 0, 1]), students=1)

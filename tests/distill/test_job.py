@@ -251,6 +251,14 @@ def test_progress_is_a_share_and_a_time_that_fits_it(total: int, finished: int, 
         assert told.share == 1
 
 
+def test_what_an_earlier_pod_did_does_not_make_the_rest_look_quick() -> None:
+    now = iter((0.0, 10.0))
+    telling = Telling(Silent(), clock=lambda: next(now))
+    with telling.stage("teacher", 4, done=1) as advance:
+        advance()
+    assert telling.now == Progress(stage="teacher", share=0.5, left_s=20.0)
+
+
 def test_progress_is_answered_while_a_stage_runs() -> None:
     telling = Telling(Silent())
     with answering(telling, host="127.0.0.1", port=0) as port:

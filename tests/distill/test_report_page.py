@@ -13,12 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phalanx_contract.limits import MAX_NAME
+from phalanx_distill.report.blocks import Prose, Table
 from phalanx_distill.report.charts.learning import curves_of
 from phalanx_distill.report.document import Notes, Report
 from phalanx_distill.report.page import render
+from phalanx_distill.report.sections.classes import classes_section
+from phalanx_distill.report.sections.learning import learning_section
+from phalanx_distill.report.sections.price import price_section
 from phalanx_distill.report.sections.serving import resource_name, serving_section
 from phalanx_operator.api.parse import parse_adapter, parse_ensemble
-from tests.distill.reports import DIGEST, adapter_report, ensemble_report, searched_report
+from tests.distill.reports import DIGEST, LABELS, adapter_report, ensemble_report, searched_report
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -103,6 +107,36 @@ def test_the_shapes_that_were_tried_say_which_was_chosen() -> None:
     text = Page(render(searched_report())).text
     assert re.search(r"2\s+2\s+−0\.4\s+21\.0 s\s+chosen", text)
     assert re.search(r"1\s+2\s+−2\.1\s+40\.0 s", text)
+
+
+def test_a_price_is_told_as_a_share_of_the_teachers_time() -> None:
+    table = next(block for block in price_section(ensemble_report()).blocks if isinstance(block, Table))
+    at = table.head.index("teacher's time")
+    assert [row.cells[at].text for row in table.rows] == ["1.00 x", "0.33 x", "0.44 x", "0.56 x"]
+
+
+def test_the_class_that_is_least_agreed_on_comes_first() -> None:
+    report = ensemble_report()
+    detail = report.notes.detail
+    assert detail is not None
+    table = next(block for block in classes_section(report, {}).blocks if isinstance(block, Table))
+    shares = {LABELS[entry.label]: entry.agreeing / entry.rows for entry in detail.classes}
+    assert len(set(shares.values())) == 3
+    assert [row.cells[0].text for row in table.rows] == sorted(shares, key=lambda label: shares[label])
+
+
+@pytest.mark.parametrize(("left", "said"), [((0.5, 0.4, 0.3), True), ((0.5, 0.4, 0.6), False)])
+def test_students_that_only_learn_the_transfer_text_by_heart_are_told(left: tuple[float, ...], said: bool) -> None:
+    """On validation rows the second is the best; `left` is what each leaves of transfer text."""
+    report = ensemble_report()
+    students = [
+        msgspec.structs.replace(student, train_residual=train, validation_residual=validation)
+        for student, train, validation in zip(report.students, left, (0.6, 0.5, 0.55), strict=True)
+    ]
+    blocks = learning_section(msgspec.structs.replace(report, students=students)).blocks
+    found = [block.text for block in blocks if isinstance(block, Prose)]
+    assert bool(found) is said
+    assert all(text.startswith("After student 2 the residual goes on to fall on transfer text") for text in found)
 
 
 def test_a_report_of_an_earlier_release_says_what_it_did_not_record() -> None:
