@@ -13,6 +13,7 @@ from phalanx_distill.data import Dataset
 from phalanx_distill.pipeline import _fingerprint as mark_of_run
 from phalanx_distill.prepare import prepare
 from phalanx_distill.run import Run
+from phalanx_distill.sources import find_checkpoint
 from phalanx_distill.teachers import _fingerprint as mark_of_teacher
 from phalanx_grid import CheckpointHead
 from tests.distill import tiny
@@ -39,6 +40,7 @@ def of_settings(**changes: object) -> Change:
 HEAD = CheckpointHead(classes=3, labels=("city", "colour", "animal"))
 FOR_BOTH: dict[str, Change] = {
     "weights": of_teacher(sha256="0" * 64),
+    "tokenizer": of_teacher(configuration="0" * 64),
     "head": of_teacher(head=HEAD),
     "rows": of_rows(seed=1),
     "precision": lambda run: replace(run, compute=replace(run.compute, dtype=torch.bfloat16)),
@@ -98,3 +100,24 @@ def test_teachers_of_other_seeds_are_others(run: Run) -> None:
 def test_the_order_of_a_heads_outputs_makes_another_run(run: Run) -> None:
     other = CheckpointHead(classes=3, labels=("colour", "city", "animal"))
     assert marks(of_teacher(head=HEAD)(run))[0] != marks(of_teacher(head=other)(run))[0]
+
+
+@pytest.mark.parametrize(
+    "name", ["tokenizer.json", "config.json", "1_Pooling/config.json", "sentence_bert_config.json"]
+)
+def test_whatever_is_read_of_a_checkpoint_makes_another_run_and_another_teacher(
+    name: str, run: Run, tmp_path: Path
+) -> None:
+    folder = tiny.write_checkpoint(tmp_path / "teacher")
+    before = find_checkpoint(str(folder))
+    assert find_checkpoint(str(folder)) == before
+    (folder / "README.md").write_text("says nothing")
+    assert find_checkpoint(str(folder)) == before
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(path.read_text() + "\n" if path.exists() else "{}")
+    after = find_checkpoint(str(folder))
+    assert after.sha256 == before.sha256
+    own, changed = (marks(replace(run, sources=replace(run.sources, teacher=each))) for each in (before, after))
+    assert own[0] != changed[0]
+    assert own[1] != changed[1]

@@ -19,7 +19,9 @@ def import_encoder(checkpoint: Checkpoint, *, out: Path, force: bool = False) ->
         OutputError: the output folder holds something else.
         GridError: the checkpoint cannot become a grid.
     """
-    mark = fingerprint(algorithm=ALGORITHM, kind="import", weights=checkpoint.sha256)
+    mark = fingerprint(
+        algorithm=ALGORITHM, kind="import", weights=checkpoint.sha256, configuration=checkpoint.configuration
+    )
     check_output(out, mark, force=force)
     grid, tokenizer = import_checkpoint(checkpoint.folder)
     source = {"name": checkpoint.name, "sha256": checkpoint.sha256}

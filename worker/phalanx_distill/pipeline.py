@@ -85,6 +85,7 @@ def _fingerprint(sources: Sources, settings: DistillSettings, prepared: Prepared
         kind="ensemble",
         settings=settings,
         teacher=sources.teacher.sha256,
+        configuration=sources.teacher.configuration,
         rows=prepared.facts.sha256,
         unlabelled=sources.unlabelled,
         dtype=str(compute.dtype),

@@ -9,17 +9,23 @@ from phalanx_distill.data import Dataset, read_rows
 from phalanx_distill.errors import DataError, WeightsError
 from phalanx_distill.packaged import ENCODERS, SETS, encoder_dir, packaged_rows
 from phalanx_distill.packaged.encoders import file_sha256
-from phalanx_grid import CheckpointHead, read_head
+from phalanx_distill.stages import fingerprint
+from phalanx_grid import CHECKPOINT_CONFIGURATION, CheckpointHead, read_head
 from phalanx_grid.checkpoint_tensors import TO_SAFETENSORS
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """An encoder on disk: the name that reports show, its folder, the sha256 of its weights, and the head it brings."""
+    """An encoder on disk: the name that reports show, its folder, the sha256 of its weights, and the head it brings.
+
+    `configuration` stands for what else is read of a folder, above all the tokenizer: the same weights answer otherwise
+    with another one. None for packaged encoders, of which the weights tell all.
+    """
 
     name: str
     folder: Path
     sha256: str
+    configuration: str | None = None
     head: CheckpointHead | None = None
 
 
@@ -49,7 +55,14 @@ def find_checkpoint(name: str) -> Checkpoint:
     if not weights:
         raise WeightsError(f"{name}: no .safetensors file in it; {TO_SAFETENSORS}")
     digests = [file_sha256(path) for path in weights]
-    return Checkpoint(name=folder.resolve().name, folder=folder, sha256="+".join(digests), head=read_head(folder))
+    said = {name: file_sha256(folder / name) for name in CHECKPOINT_CONFIGURATION if (folder / name).is_file()}
+    return Checkpoint(
+        name=folder.resolve().name,
+        folder=folder,
+        sha256="+".join(digests),
+        configuration=fingerprint(files=said),
+        head=read_head(folder),
+    )
 
 
 def find_rows(name: str, *, text_column: str = "text", label_column: str = "label") -> Dataset:

@@ -99,6 +99,7 @@ def _fingerprint(run: Run, seed: int) -> str:
         kind="teacher",
         settings=(seed, settings.max_tokens, settings.split, msgspec.structs.replace(settings.teacher, count=1)),
         teacher=run.sources.teacher.sha256,
+        configuration=run.sources.teacher.configuration,
         rows=run.prepared.facts.sha256,
         dtype=str(run.compute.dtype),
         **head_mark(run.sources.teacher, run.prepared.parts.labels),

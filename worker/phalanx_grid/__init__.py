@@ -8,7 +8,7 @@ from phalanx_grid.adapter_artifact import LoadedAdapter, load_adapter, save_adap
 from phalanx_grid.adapters import AdapterWeights
 from phalanx_grid.artifact import LoadedArtifact, load_artifact, save_artifact
 from phalanx_grid.batch import Batch
-from phalanx_grid.checkpoint import import_checkpoint
+from phalanx_grid.checkpoint import CHECKPOINT_CONFIGURATION, import_checkpoint
 from phalanx_grid.checkpoint_head import CheckpointHead, read_head
 from phalanx_grid.compose import cut, stack
 from phalanx_grid.errors import (
@@ -36,6 +36,7 @@ from phalanx_grid.store import read_manifest, verify_artifact
 from phalanx_grid.tokenizer import Encoding, TextTooLong, Tokenizer
 
 __all__ = [
+    "CHECKPOINT_CONFIGURATION",
     "Accuracy",
     "AdapterError",
     "AdapterManifest",

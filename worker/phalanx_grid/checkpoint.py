@@ -12,7 +12,15 @@ from typing import Final, cast
 import torch
 from torch import Tensor
 
-from phalanx_grid.checkpoint_config import geometry_of, read_config, read_max_tokens, read_pooling
+from phalanx_grid.checkpoint_config import (
+    CONFIG,
+    POOLING,
+    SENTENCES,
+    geometry_of,
+    read_config,
+    read_max_tokens,
+    read_pooling,
+)
 from phalanx_grid.checkpoint_head import head_of
 from phalanx_grid.checkpoint_tensors import Source, read_tensors
 from phalanx_grid.errors import CheckpointError
@@ -21,6 +29,9 @@ from phalanx_grid.geometry import Family, Geometry, Pooling
 from phalanx_grid.grid import Grid
 from phalanx_grid.tokenizer import FILE as TOKENIZER
 from phalanx_grid.tokenizer import Tokenizer
+
+CHECKPOINT_CONFIGURATION: Final = (CONFIG, TOKENIZER, POOLING, SENTENCES)
+"""What is read of a checkpoint beside its weights."""
 
 _TO_FAST: Final = (
     "missing; only fast tokenizers are read: save one by transformers' "

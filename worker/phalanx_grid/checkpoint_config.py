@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -13,6 +13,10 @@ from phalanx_grid.families import FAMILIES
 from phalanx_grid.geometry import Geometry, Pooling
 
 T = TypeVar("T")
+
+CONFIG: Final = "config.json"
+POOLING: Final = "1_Pooling/config.json"
+SENTENCES: Final = "sentence_bert_config.json"
 
 _PAD_ID = {"bert": 0, "mpnet": 1}
 _MAX_JSON_BYTES = 4 << 20
@@ -60,9 +64,9 @@ def read_config(directory: Path) -> Config:
     Raises:
         CheckpointError: it is missing or malformed, or names what no grid can express.
     """
-    config = _read(directory / "config.json", Config)
+    config = _read(directory / CONFIG, Config)
     if config is None:
-        raise CheckpointError("missing; expected a Hugging Face checkpoint directory", file="config.json")
+        raise CheckpointError("missing; expected a Hugging Face checkpoint directory", file=CONFIG)
     refusals = {
         f"model_type {config.model_type!r} is not supported; use one of {', '.join(FAMILIES)}: no conversion makes one "
         "of another, so fine-tune an encoder of these families on your rows": (config.model_type not in FAMILIES),
@@ -78,7 +82,7 @@ def read_config(directory: Path) -> Config:
     }
     for message, refused in refusals.items():
         if refused:
-            raise CheckpointError(message, file="config.json")
+            raise CheckpointError(message, file=CONFIG)
     return config
 
 
@@ -88,17 +92,17 @@ def read_pooling(directory: Path) -> Pooling | None:
     Raises:
         CheckpointError: in a way that no grid can express.
     """
-    said = _read(directory / "1_Pooling" / "config.json", _Pooling)
+    said = _read(directory / POOLING, _Pooling)
     if said is None:
         return None
     if said.pooling_mode_cls_token == said.pooling_mode_mean_tokens:
-        raise CheckpointError("pools otherwise than by cls or mean; pass pooling", file="1_Pooling/config.json")
+        raise CheckpointError("pools otherwise than by cls or mean; pass pooling", file=POOLING)
     return "cls" if said.pooling_mode_cls_token else "mean"
 
 
 def read_max_tokens(directory: Path, geometry: Geometry) -> int:
     """The longest text: what sentence-transformers allow, within what there are positions for."""
-    said = _read(directory / "sentence_bert_config.json", _SentenceBert)
+    said = _read(directory / SENTENCES, _SentenceBert)
     limit = None if said is None else said.max_seq_length
     return min(limit or geometry.max_tokens, geometry.max_tokens)
 
@@ -122,7 +126,7 @@ def geometry_of(config: Config, *, pooling: Pooling, pooler: bool, classes: int)
     try:
         return msgspec.convert(fields, Geometry)
     except msgspec.ValidationError as error:
-        raise CheckpointError(str(error), file="config.json") from error
+        raise CheckpointError(str(error), file=CONFIG) from error
 
 
 def _read(path: Path, kind: type[T]) -> T | None:
