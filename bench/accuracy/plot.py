@@ -17,6 +17,8 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from phalanx_distill.report.style import GREEN, SEQUENCE, SETTINGS
 
 COLUMNS: Final = 3
+OF_SEEDS: Final = tuple(colour for colour in SEQUENCE if colour != GREEN)
+"""Colours of seeds: the teacher has its own."""
 Figures = Mapping[str, Mapping[str, Any]]
 
 
@@ -45,11 +47,11 @@ def _panel(ax: Axes, figures: Figures, task: str, runs: list[str]) -> None:
         students = range(1, int(figures[f"{run}:students"]["value"]) + 1)
         shares = [figures[f"{run}:k{k}:accuracy"]["value"] for k in students]
         label = f"seed {run.rpartition(':s')[2]}, {figures[f'{run}:rows']['value']:g} rows"
-        ax.plot(list(students), shares, "o-", ms=4, color=SEQUENCE[index % len(SEQUENCE)], label=label)
+        ax.plot(list(students), shares, "o-", ms=4, color=OF_SEEDS[index % len(OF_SEEDS)], label=label)
     encoder, _, name = task.partition(":")
     ax.set_title(f"{name}, {encoder}")
     ax.set(xlabel="students")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    ax.yaxis.set_major_formatter(PercentFormatter(1.0))
+    ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=1))
     ax.margins(x=0.15, y=0.2)
     ax.legend(loc="best")
